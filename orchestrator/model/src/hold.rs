@@ -1,0 +1,64 @@
+//! What stops progress without ending a rollout.
+
+use crate::gate::Which;
+use crate::id::{SiteIndex, WaveIndex};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Which hold; at most one of each at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A person paused the rollout: no new installs, a rollback goes on.
+    Operator,
+    /// A person stopped everything, rollback included.
+    Emergency,
+    /// A wave waits for people.
+    Approval(WaveIndex),
+    /// A gate ended in error or inconclusive (or failed, with `on_fail: pause`).
+    Gate(Which, Option<WaveIndex>),
+    /// A site cannot be reached or refuses us; its part of the work waits.
+    Site(SiteIndex),
+    /// AWS refused a request in a way that repeating cannot mend.
+    Refused(SiteIndex),
+    /// Two commands were found for one intent: somebody else is running this rollout.
+    Twice,
+}
+
+/// A hold, with what a person needs to end it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Which.
+    pub kind: Kind,
+    /// Why, one sentence.
+    pub reason: String,
+    /// What to do, one sentence.
+    pub next_step: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Unanswered until then, the rollout is aborted and nodes are left as they are. None: waits for ever.
+    pub deadline: Option<Timestamp>,
+}
+
+impl Kind {
+    /// Whether new installs stop everywhere.
+    pub fn stops_installs(self) -> bool {
+        match self {
+            Self::Operator | Self::Emergency | Self::Gate(..) | Self::Twice => true,
+            Self::Approval(_) | Self::Site(_) | Self::Refused(_) => false,
+        }
+    }
+
+    /// Whether a rollback stops too.
+    pub fn stops_rollback(self) -> bool {
+        matches!(self, Self::Emergency | Self::Twice)
+    }
+
+    /// Whether this hold concerns one site only, and which.
+    pub fn site(self) -> Option<SiteIndex> {
+        match self {
+            Self::Site(site) | Self::Refused(site) => Some(site),
+            Self::Operator | Self::Emergency | Self::Approval(_) | Self::Gate(..) | Self::Twice => None,
+        }
+    }
+}

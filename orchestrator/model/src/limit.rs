@@ -1,0 +1,46 @@
+//! Bounds that hold everywhere, each with its reason.
+
+/// Node ids in one `SendCommand`, and rows on one page of its listings (SSM API).
+pub const NODES_PER_COMMAND: usize = 50;
+
+/// Nodes of one rollout: indices are `u32`, and plans are held in memory.
+pub const NODES_PER_ROLLOUT: usize = 2_000_000;
+
+/// Waves of one rollout. A plan that needs more is a schedule, not a plan.
+pub const WAVES_PER_ROLLOUT: usize = 100;
+
+/// Sites of one rollout.
+pub const SITES_PER_ROLLOUT: usize = 10_000;
+
+/// Tag questions of one plan: answers are kept in one machine word per node.
+pub const TAG_QUESTIONS: usize = 64;
+
+/// Gates of one plan.
+pub const GATES_PER_ROLLOUT: usize = 50;
+
+/// Bytes of a plan file; the largest plan file that makes sense is a few kilobytes.
+pub const PLAN_FILE_BYTES: usize = 1 << 20;
+
+/// Failures tolerated as a percentage count only after this many nodes finished.
+pub const FINISHED_BEFORE_PERCENT: u32 = 5;
+
+/// Waves up to this size stop at any failure when the budget is a percentage.
+pub const SMALL_WAVE: u32 = 5;
+
+/// Strata below this size have no failure budget of their own.
+pub const SMALL_STRATUM: u32 = 10;
+
+/// Retries of one node during a rollback, after the first attempt.
+pub const RESTORE_RETRIES: u8 = 2;
+
+/// Retries of one node whose package was locked by another action.
+pub const BUSY_RETRIES: u8 = 3;
+
+/// Largest share of the touched nodes that a rollback changes at once, in percent.
+pub const ROLLBACK_SHARE_PERCENT: u16 = 33;
+
+/// Consecutive failed calls to one site before that site is held.
+pub const SITE_ERRORS_BEFORE_HOLD: u32 = 5;
+
+/// Evidence kept per failed node, in characters.
+pub const EXCERPT_CHARS: usize = 400;

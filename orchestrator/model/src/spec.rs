@@ -1,0 +1,296 @@
+//! A plan file after checking: every default filled in, every reference resolved, every number in bounds.
+//!
+//! Built by `wavetrain-spec` from YAML; frozen into the [`crate::plan::Plan`].
+
+use crate::id::{AccountId, Region, WaveIndex};
+use crate::quantity::{Amount, Percent};
+use crate::time::Seconds;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One rollout as a person described it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// Name; one active rollout per name and state.
+    pub name: String,
+    /// What is installed.
+    pub package: Package,
+    /// Where.
+    pub fleet: Fleet,
+    /// In which order.
+    pub waves: Vec<Wave>,
+    /// Whether the last wave may stay below 100 %.
+    pub partial: bool,
+    /// Salt of the node ranks; the name unless given.
+    pub salt: String,
+    /// How much at once and how many failures.
+    pub limits: Limits,
+    /// Checks between waves, beside the install budgets.
+    pub gates: Vec<Gate>,
+    /// What happens on failure.
+    pub rollback: Rollback,
+    /// Deadlines of every waiting state.
+    pub deadlines: Deadlines,
+    /// How hard AWS is asked.
+    pub api: Api,
+}
+
+/// The Distributor package and the chosen version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Document name, without account.
+    pub name: String,
+    /// Account that publishes it.
+    pub owner: AccountId,
+    /// A VersionName, never `latest` and never blank.
+    pub version: String,
+    /// How an installed version is replaced.
+    pub install: InstallMode,
+    /// `additionalArguments`; keys start with `SSM_`.
+    pub arguments: BTreeMap<String, String>,
+    /// How the product's version is read on a node.
+    pub probe: Option<Probe>,
+}
+
+/// `installationType` of `AWS-ConfigureAWSPackage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstallMode {
+    /// `Uninstall and reinstall`.
+    Reinstall,
+    /// `In-place update`; needs an update script in every zip.
+    InPlace,
+}
+
+/// A command that prints the product's version; the only real truth about a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Shell command for Linux nodes.
+    pub linux: Option<String>,
+    /// PowerShell command for Windows nodes.
+    pub windows: Option<String>,
+    /// What the probe prints for a VersionName, with `{version}` or `{version_without_revision}` in it.
+    /// None: the VersionName itself, or the VersionName without its last `-revision`.
+    pub expect: Option<String>,
+}
+
+/// Which nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fleet {
+    /// Accounts, in file order without repeats.
+    pub accounts: Vec<AccountId>,
+    /// Regions, in file order without repeats.
+    pub regions: Vec<Region>,
+    /// ARN of the role to assume, with `{account}` in it; None: the caller's own credentials.
+    pub role: Option<String>,
+    /// External id for `AssumeRole`.
+    pub external_id: Option<String>,
+    /// Nodes must match all of these (any value of each key). Empty: every managed node.
+    pub select: BTreeMap<String, Vec<String>>,
+    /// Nodes matching any of these are left alone.
+    pub exclude: BTreeMap<String, Vec<String>>,
+    /// Node ids left alone.
+    pub exclude_nodes: Vec<String>,
+    /// Least eligible share of the selected nodes; below it the rollout is refused.
+    pub min_coverage: Percent,
+    /// A node not seen for longer is not eligible.
+    pub max_offline_age: Seconds,
+    /// Oldest acceptable SSM agent, such as `3.1.1374.0`.
+    pub min_agent: String,
+}
+
+/// One wave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wave {
+    /// Unique name.
+    pub name: String,
+    /// Which nodes, before ranking.
+    pub take: Take,
+    /// Observation time after the wave settled.
+    pub bake: Seconds,
+    /// Waves that must have passed first.
+    pub after: Vec<WaveIndex>,
+    /// Restricts the population of a percentage.
+    pub within: Within,
+    /// Whether a canary that misses a platform or architecture is topped up; false: refused.
+    pub top_up: bool,
+    /// People who must agree before the wave opens.
+    pub approval: Option<Approval>,
+}
+
+/// How a wave takes its nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Take {
+    /// All nodes with this tag: the canary.
+    Tag {
+        /// Tag key.
+        key: String,
+        /// Tag value.
+        value: String,
+    },
+    /// Cumulative share of the (restricted) eligible set.
+    Percent(Percent),
+}
+
+/// Restriction of a wave; an empty list restricts nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Within {
+    /// Only these accounts.
+    pub accounts: Vec<AccountId>,
+    /// Only these Regions.
+    pub regions: Vec<Region>,
+    /// Only these platforms.
+    pub platforms: Vec<crate::fleet::Platform>,
+}
+
+impl Within {
+    /// Whether nothing is restricted.
+    pub fn is_everything(&self) -> bool {
+        self.accounts.is_empty() && self.regions.is_empty() && self.platforms.is_empty()
+    }
+}
+
+/// An approval that a wave waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Names (people or groups) that may approve; recorded, not authenticated here.
+    pub from: Vec<String>,
+    /// Unanswered for longer, the rollout is aborted and nodes are left as they are.
+    pub within: Seconds,
+}
+
+/// Concurrency and failure budgets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Nodes changing at once, of the wave's nodes.
+    pub in_flight: Amount,
+    /// Nodes changing at once in one site, of the wave's nodes there.
+    pub per_site: Option<Amount>,
+    /// Nodes changing at once per tag value.
+    pub max_unavailable: Vec<MaxUnavailable>,
+    /// Failures tolerated per wave, per stratum and over the run; strictly more stops.
+    pub failures: Amount,
+    /// Undelivered nodes tolerated per wave and over the run; strictly more stops.
+    pub undelivered: Amount,
+}
+
+/// At most `nodes` nodes that carry one and the same of these tag values change at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaxUnavailable {
+    /// Tag key.
+    pub key: String,
+    /// Tag values, each its own domain.
+    pub values: Vec<String>,
+    /// Nodes of one domain that may change at once.
+    pub nodes: u32,
+}
+
+/// A check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Unique name.
+    pub name: String,
+    /// Also runs from first dispatch to the last bake.
+    pub guard: bool,
+    /// Must also pass before each wave's dispatch.
+    pub blocker: bool,
+    /// What is measured.
+    pub check: Check,
+    /// Time between measurements.
+    pub every: Seconds,
+    /// Failed measurements tolerated; one more fails the gate.
+    pub failure_limit: u32,
+    /// Consecutive measurements in error tolerated; one more makes the verdict `error`.
+    pub consecutive_error_limit: u32,
+    /// A blocker or gate without a verdict after this long is inconclusive.
+    pub deadline: Seconds,
+}
+
+/// What a gate measures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// CloudWatch alarms of every site concerned.
+    Alarms(Alarms),
+}
+
+/// Which alarms, and what their states mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarms {
+    /// Exact names; one that does not exist is an error, never healthy.
+    pub names: Vec<String>,
+    /// All alarms whose name begins so; none at all is inconclusive.
+    pub prefix: Option<String>,
+    /// What `INSUFFICIENT_DATA` means.
+    pub insufficient_data: InsufficientData,
+}
+
+/// Meaning of an alarm without data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InsufficientData {
+    /// Measured too little.
+    Inconclusive,
+    /// As good as in ALARM.
+    Fail,
+    /// Left out of the judgement, as long as another alarm has data.
+    Ignore,
+}
+
+/// What happens on failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// Version for nodes whose own previous version is not known; None: the package's default at the start.
+    pub to: Option<String>,
+    /// Refuse nodes whose previous version is only assumed.
+    pub require_known: bool,
+    /// After a failed gate or a broken budget.
+    pub on_fail: Reaction,
+    /// After a gate that could not measure.
+    pub on_error: Reaction,
+    /// After a gate that measured too little.
+    pub on_inconclusive: Reaction,
+    /// Rollback concurrency as a multiple of the forward concurrency.
+    pub pace: u32,
+}
+
+/// What a bad verdict leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reaction {
+    /// Every touched node gets its previous version back.
+    Rollback,
+    /// A hold, for a person to look.
+    Pause,
+    /// The end, nodes left as they are.
+    Abort,
+}
+
+/// Deadlines; each waiting state has one, with a named outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadlines {
+    /// `TimeoutSeconds` of SendCommand: a node that has not begun by then is undelivered.
+    pub delivery: Seconds,
+    /// A command that reports nothing for longer than delivery + this is read as `unknown`.
+    pub execution: Seconds,
+    /// A wave not settled by then: what is left of it is undelivered.
+    pub wave: Seconds,
+    /// A hold not answered by then: the rollout is aborted, nodes left as they are.
+    pub hold: Seconds,
+}
+
+/// Manners towards AWS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Api {
+    /// Calls a second and site, per API family; lowered while AWS throttles.
+    pub requests_per_second: u32,
+    /// Calls that may be made at once after a pause.
+    pub burst: u32,
+    /// First look at a command after it was sent.
+    pub first_poll: Seconds,
+    /// Longest pause between two looks.
+    pub longest_poll: Seconds,
+    /// How long after a recovery a command that is not listed counts as never sent.
+    pub settle: Seconds,
+}

@@ -1,0 +1,16 @@
+//! Traits to the outside, and the typed outcomes that the engine decides on.
+//!
+//! For: the driver (caller), `wavetrain-aws` and the simulated AWS (implementations).
+//! Must not know: any implementation, SDK types, tokio. An answer that leads to a decision is an enum here, not an error.
+//! Start at [`fleet::Fleet`] (who is there), [`distributor::Distributor`] (commands), [`metrics::Metrics`] (alarms).
+
+pub mod clock;
+pub mod distributor;
+pub mod failure;
+pub mod fleet;
+pub mod metrics;
+
+/// Everything a driver needs from one AWS, real or simulated.
+pub trait Cloud: fleet::Fleet + distributor::Distributor + metrics::Metrics {}
+
+impl<T: fleet::Fleet + distributor::Distributor + metrics::Metrics> Cloud for T {}
