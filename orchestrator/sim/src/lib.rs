@@ -1,0 +1,14 @@
+//! A simulated AWS, as far as rolling out Distributor packages needs one: accounts and Regions, managed nodes with
+//! the SSM agent's package logic on them, Run Command, documents, roles and alarms.
+//!
+//! Two halves. The **world** ([`world`], [`agent`], [`ssm`]) is pure: seeded, on virtual time, no I/O, no clock, no
+//! threads. The **doors** let callers in: in memory, or over HTTP in AWS's own wire formats.
+//!
+//! The world must not know who calls it or why: it knows nothing of plans, waves or rollouts. What a client believes
+//! about a node is compared with what is true there through the world's own record ([`world::World`]).
+//!
+//! Start at [`agent::run`] for what happens on one node, at [`world`] for everything around it.
+
+pub mod agent;
+pub mod clock;
+pub mod random;
