@@ -1,1 +1,491 @@
-//! State.
+//! The fold of a rollout's events: where every wave, node, intent, gate and hold stands.
+//!
+//! Beside the facts it keeps sets of open work, so that looking for what is due costs what is open, never the fleet.
+
+use crate::gate::{Scope, Verdict, Which};
+use crate::hold::{Hold, Kind};
+use crate::id::{CommandId, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
+use crate::intent::Intent;
+use crate::outcome::Outcome;
+use crate::plan::{Before, Plan, Source};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Version of the stored snapshots; another version is ignored and the events are replayed.
+pub const SNAPSHOT_VERSION: u16 = 1;
+
+/// A rollout at one point of its log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Where the rollout stands.
+    pub phase: Phase,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When the last event was folded in.
+    pub updated_at: Timestamp,
+    /// Events folded in.
+    pub seq: u64,
+    /// Number of the next intent.
+    pub next_intent: u64,
+    /// Parallel to the plan's nodes.
+    pub nodes: Vec<Node>,
+    /// Parallel to the plan's waves.
+    pub waves: Vec<Wave>,
+    /// Parallel to the plan's sites.
+    pub sites: Vec<SiteHealth>,
+    /// Outcomes per stratum, parallel to the plan's strata.
+    pub strata: Vec<Tally>,
+    /// Outcomes over the run.
+    pub tally: Tally,
+    /// Nodes changing now, per failure domain.
+    pub domains: Vec<u32>,
+    /// Intents not settled yet.
+    pub open: BTreeMap<IntentId, OpenIntent>,
+    /// Holds in force, at most one of a kind.
+    pub holds: Vec<Hold>,
+    /// Gates measured so far.
+    pub gates: Vec<GateRecord>,
+    /// When the first install was intended: guards run from here.
+    pub first_dispatch_at: Option<Timestamp>,
+    /// Failures that a person accepted: the budgets fail again only above this.
+    pub accepted_failures: u32,
+    /// Undelivered nodes that a person accepted.
+    pub accepted_undelivered: u32,
+    /// The rollback, once decided.
+    pub rollback: Option<Rollback>,
+    /// Evidence of failed nodes, the first few hundred.
+    pub notes: BTreeMap<NodeIndex, String>,
+}
+
+/// Most notes kept in a state; the log has them all.
+pub const NOTES_KEPT: usize = 500;
+
+/// Where a rollout stands. Being held is not a phase: a hold lies over any of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Waves are carried out.
+    Running,
+    /// Previous versions are given back.
+    RollingBack,
+    /// Commands that run are awaited, then it ends.
+    Aborting,
+    /// Over.
+    Ended(Ending),
+}
+
+/// How a rollout ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Every wave passed.
+    Completed,
+    /// Every touched node has its previous version.
+    RolledBack,
+    /// As before, but some could not be restored.
+    RolledBackWithExceptions,
+    /// Stopped, nodes left as they are.
+    Aborted,
+}
+
+/// What a rollback must assume about a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Touch {
+    /// Nothing ever began on it.
+    No,
+    /// Cancelled or never answered: perhaps.
+    Maybe,
+    /// Upgraded cleanly.
+    Clean,
+    /// An install failed on it: the agent's own account of it is not to be believed.
+    Suspect,
+}
+
+/// One node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// On the way to the target.
+    pub forward: Forward,
+    /// What a rollback must assume.
+    pub touch: Touch,
+    /// What was there before.
+    pub before: Before,
+    /// How that is known.
+    pub source: Source,
+    /// Attempts used in the current direction.
+    pub attempts: u8,
+    /// On the way back.
+    pub restoration: Restoration,
+}
+
+/// A node on the way to the target version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forward {
+    /// Its wave has not reached it.
+    Waiting,
+    /// Being probed before it is touched.
+    Surveying,
+    /// May be installed on.
+    Ready,
+    /// An install is promised or running.
+    Installing,
+    /// SSM says installed; waits for its probe.
+    Proving,
+    /// Being probed.
+    Verifying,
+    /// Over.
+    Finished(Outcome),
+}
+
+impl Forward {
+    /// Whether the node is changing (counts as in flight).
+    pub fn is_in_flight(self) -> bool {
+        matches!(self, Self::Installing | Self::Proving | Self::Verifying)
+    }
+}
+
+/// A node on the way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restoration {
+    /// No rollback concerns it (yet).
+    None,
+    /// Waits for its next step.
+    Waiting(Step),
+    /// A command for this step is promised or running.
+    Running(Step),
+    /// Has what it had before.
+    Done,
+    /// Given up on.
+    Failed,
+}
+
+impl Restoration {
+    /// Whether nothing is left to do.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::None | Self::Done | Self::Failed)
+    }
+}
+
+/// One step of giving a node its previous version back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Ask the probe first: perhaps nothing ever changed.
+    Look,
+    /// `Uninstall`, explicit version.
+    Uninstall(VersionIndex),
+    /// `Uninstall`, blank version: the explicit one was not what the agent believes.
+    UninstallBlank,
+    /// `Install` of the previous version.
+    Reinstall(VersionIndex),
+    /// Ask the probe whether it is back.
+    Prove,
+}
+
+/// One wave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wave {
+    /// Where it stands.
+    pub phase: WavePhase,
+    /// Outcomes so far.
+    pub tally: Tally,
+    /// Nodes changing now.
+    pub in_flight: u32,
+    /// Nodes changing now, per site.
+    pub site_in_flight: BTreeMap<SiteIndex, u32>,
+    /// Nodes per site, for limits per site.
+    pub site_size: BTreeMap<SiteIndex, u32>,
+    /// Nodes whose previous version must be probed before they are ready.
+    pub unsurveyed: BTreeMap<SiteIndex, VecDeque<NodeIndex>>,
+    /// Nodes being probed before they are touched.
+    pub surveying: u32,
+    /// Nodes that may be installed on, in order.
+    pub ready: BTreeMap<SiteIndex, VecDeque<NodeIndex>>,
+    /// Nodes that wait for the probe after their install.
+    pub proving: BTreeMap<SiteIndex, Proving>,
+    /// Nodes that may be tried again only later.
+    pub later: Vec<Later>,
+    /// Bake time earned, in milliseconds.
+    pub baked_ms: u64,
+    /// Moment up to which bake time was counted.
+    pub credited_until: Timestamp,
+    /// Who approved it.
+    pub approved_by: Vec<String>,
+}
+
+/// Nodes of one site waiting for the probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proving {
+    /// Since when the first of them waits.
+    pub since: Timestamp,
+    /// Nodes.
+    pub nodes: Vec<NodeIndex>,
+}
+
+/// A node that waits before it is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Later {
+    /// Node.
+    pub node: NodeIndex,
+    /// Not before.
+    pub until: Timestamp,
+}
+
+/// Where a wave stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WavePhase {
+    /// Predecessors or an approval are missing.
+    Waiting,
+    /// Blockers are being measured.
+    Blocked {
+        /// Since.
+        since: Timestamp,
+    },
+    /// Nodes are being installed on.
+    Open {
+        /// Since.
+        since: Timestamp,
+    },
+    /// Every node has its outcome; bake and gates run.
+    Baking {
+        /// When it settled.
+        since: Timestamp,
+    },
+    /// Done.
+    Passed {
+        /// When.
+        at: Timestamp,
+    },
+    /// A gate or budget failed.
+    Failed {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Finished nodes by outcome, in the order of [`Outcome::ALL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally(pub [u32; 10]);
+
+impl Tally {
+    fn slot(outcome: Outcome) -> usize {
+        Outcome::ALL.iter().position(|known| *known == outcome).unwrap_or_default()
+    }
+
+    /// Nodes with this outcome.
+    pub fn of(&self, outcome: Outcome) -> u32 {
+        self.0[Self::slot(outcome)]
+    }
+
+    /// Counts `n` more.
+    pub fn add(&mut self, outcome: Outcome, n: u32) {
+        self.0[Self::slot(outcome)] += n;
+    }
+
+    /// Takes `n` back (a person asked for another try).
+    pub fn remove(&mut self, outcome: Outcome, n: u32) {
+        let slot = &mut self.0[Self::slot(outcome)];
+        *slot = slot.saturating_sub(n);
+    }
+
+    /// Finished nodes.
+    pub fn finished(&self) -> u32 {
+        self.0.iter().sum()
+    }
+
+    /// F: failed_restored + failed_broken + timed_out.
+    pub fn failures(&self) -> u32 {
+        Outcome::ALL.iter().filter(|outcome| outcome.is_failure()).map(|outcome| self.of(*outcome)).sum()
+    }
+
+    /// Nodes that could not be reached.
+    pub fn undelivered(&self) -> u32 {
+        Outcome::ALL.iter().filter(|outcome| outcome.is_undelivered()).map(|outcome| self.of(*outcome)).sum()
+    }
+
+    /// Nodes at the target version.
+    pub fn at_target(&self) -> u32 {
+        self.of(Outcome::Succeeded) + self.of(Outcome::Already)
+    }
+}
+
+/// How calls to a site fare.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SiteHealth {
+    /// Failed calls in a row.
+    pub errors: u32,
+    /// Nodes touched or being touched there: guards measure such sites.
+    pub touched: u32,
+}
+
+/// An intent that is not settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIntent {
+    /// It.
+    pub intent: Intent,
+    /// How far it is.
+    pub progress: Progress,
+    /// Nodes without a final answer.
+    pub pending: Vec<NodeIndex>,
+    /// Refusals so far.
+    pub refusals: u32,
+    /// When it was promised.
+    pub recorded_at: Timestamp,
+}
+
+/// How far an intent is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// Durable; being handed to AWS by the process that recorded it.
+    Recorded,
+    /// Definitely not executed; to be repeated.
+    Deferred {
+        /// Not before.
+        until: Timestamp,
+    },
+    /// May have been executed.
+    Uncertain {
+        /// Looked for since.
+        since: Timestamp,
+    },
+    /// AWS has it.
+    Sent {
+        /// Command.
+        command: CommandId,
+        /// Since.
+        at: Timestamp,
+    },
+}
+
+/// What a gate measured so far within one scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateRecord {
+    /// Gate.
+    pub which: Which,
+    /// About what.
+    pub scope: Scope,
+    /// First measurement.
+    pub first_at: Timestamp,
+    /// Last measurement.
+    pub last_at: Timestamp,
+    /// Last measurement that was not an error.
+    pub last_measured_at: Option<Timestamp>,
+    /// What the last measurement said.
+    pub last: Verdict,
+    /// Its sentence.
+    pub sentence: String,
+    /// Measurements.
+    pub samples: u32,
+    /// Failed measurements.
+    pub failures: u32,
+    /// Errors in a row.
+    pub consecutive_errors: u32,
+    /// The verdict, once reached; never improves on the same evidence.
+    pub judged: Option<Verdict>,
+}
+
+/// A rollback under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// Why.
+    pub cause: String,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// Nodes that wait for a step, by priority (broken first, then later waves to earlier), then site.
+    pub queue: BTreeMap<u32, BTreeMap<SiteIndex, Vec<NodeIndex>>>,
+    /// Nodes that have begun and are not over.
+    pub in_flight: u32,
+    /// Nodes to be restored.
+    pub total: u32,
+    /// Nodes restored.
+    pub restored: u32,
+    /// Nodes given up on.
+    pub failed: u32,
+}
+
+impl State {
+    /// The state before the first event of a plan.
+    pub fn new(plan: &Plan) -> Self {
+        let domains: usize = plan.spec.limits.max_unavailable.iter().map(|entry| entry.values.len()).sum();
+        Self {
+            phase: Phase::Running,
+            started_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            seq: 0,
+            next_intent: 1,
+            nodes: plan.nodes.iter().map(Node::new).collect(),
+            waves: plan.waves.iter().map(|_| Wave::new()).collect(),
+            sites: vec![SiteHealth::default(); plan.sites.len()],
+            strata: vec![Tally::default(); plan.strata.len()],
+            tally: Tally::default(),
+            domains: vec![0; domains],
+            open: BTreeMap::new(),
+            holds: Vec::new(),
+            gates: Vec::new(),
+            first_dispatch_at: None,
+            accepted_failures: 0,
+            accepted_undelivered: 0,
+            rollback: None,
+            notes: BTreeMap::new(),
+        }
+    }
+
+    /// The hold of a kind, if it is in force.
+    pub fn hold(&self, kind: Kind) -> Option<&Hold> {
+        self.holds.iter().find(|hold| hold.kind == kind)
+    }
+
+    /// What a gate measured within a scope.
+    pub fn gate(&self, which: Which, scope: Scope) -> Option<&GateRecord> {
+        self.gates.iter().find(|record| record.which == which && record.scope == scope)
+    }
+
+    /// Whether nothing happens any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// The wave's record.
+    pub fn wave(&self, wave: WaveIndex) -> &Wave {
+        &self.waves[wave.at()]
+    }
+}
+
+impl Node {
+    fn new(planned: &crate::plan::PlannedNode) -> Self {
+        Self {
+            forward: Forward::Waiting,
+            touch: Touch::No,
+            before: planned.restore.to,
+            source: planned.restore.source,
+            attempts: 0,
+            restoration: Restoration::None,
+        }
+    }
+}
+
+impl Wave {
+    fn new() -> Self {
+        Self {
+            phase: WavePhase::Waiting,
+            tally: Tally::default(),
+            in_flight: 0,
+            site_in_flight: BTreeMap::new(),
+            site_size: BTreeMap::new(),
+            unsurveyed: BTreeMap::new(),
+            surveying: 0,
+            ready: BTreeMap::new(),
+            proving: BTreeMap::new(),
+            later: Vec::new(),
+            baked_ms: 0,
+            credited_until: Timestamp::default(),
+            approved_by: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The rules: what a rollout decides. Pure.
+//!
+//! For: the driver, which calls three functions in a circle, and everything that explains or rehearses a rollout.
+//! Must not know: clocks, randomness, AWS, storage, tokio. Time comes in as an argument, everything else as [`input::Input`].
+//! Start at [`planner`] (fleet → plan), then [`decide`] (something happened → events), [`evolve`] (event → state) and
+//! [`due`] (state → what should be in flight).
+
+pub mod decide;
+pub mod due;
+pub mod evolve;
+pub mod input;
+pub mod planner;
+pub mod probe;
+
+pub use decide::decide;
+pub use due::due;
+pub use evolve::evolve;
