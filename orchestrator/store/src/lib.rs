@@ -13,9 +13,13 @@
 //!
 //! Time comes in as `*_ms`, milliseconds since the Unix epoch: the store reads no clock.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
 pub mod memory;
 mod record;
+pub mod sqlite;
+mod url;
 
 use async_trait::async_trait;
 
@@ -25,6 +29,7 @@ pub use record::{
     LeaseToken, LedgerEntry, LedgerSite, Loaded, NewEvent, NewIntent, NewOrder, NewQuarantine, NewRollout,
     OrderOutcome, OrderRecord, QuarantineEntry, Rollout, SnapshotRecord, Summary, TakenOrder,
 };
+pub use url::{ParseUrlError, StoreUrl};
 
 /// A place that keeps rollouts.
 ///

@@ -473,3 +473,8 @@ fn duplicate(what: &'static str, id: &str) -> Error {
 fn invalid(detail: &str) -> Error {
     Error::Invalid { store: PLACE.to_owned(), detail: detail.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    crate::conformance_tests!(Box::new(super::Memory::new()));
+}

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn an_unsupported_address_is_refused_without_quoting_its_password() {
-        for text in ["postgres://me:hunter2@db/x", "postgresql://me:hunter2@db/x", "mysql://me:hunter2@db/x"] {
+        for text in ["postgres://me:hunter2@db/x", "postgresql://me:hunter2@db/x", "mysql://me:hunter2@db/x"]
+        {
             let message = StoreUrl::parse(text).unwrap_err().to_string();
             assert!(message.contains("not supported by this build"), "{message}");
             assert!(!message.contains("hunter2"), "{message}");
