@@ -17,7 +17,7 @@ pub mod sts;
 
 pub use error::{ApiError, Fault};
 pub use validate::{Violations, is_account_id};
-pub use wire::Timestamp;
+pub use wire::{Source, Timestamp};
 
 /// Who calls and where, as read from a request's signature.
 ///

@@ -242,9 +242,9 @@ mod tests {
     use crate::api::{ApiError, Request, ssm};
 
     fn refused(request: impl Into<Request>) -> String {
-        let error: ApiError = request.into().validate().unwrap_err();
+        let error: ApiError = request.into().validate().expect_err("refused");
         assert_eq!(error.code, "ValidationException");
-        error.message.unwrap()
+        error.message.expect("a text")
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use ciborium::tag::{Accepted, Required};
-use serde::de::{self, Visitor};
+use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A moment in seconds since 1970-01-01T00:00:00Z, with a fraction of millisecond precision.
@@ -73,6 +73,15 @@ impl<'de> Deserialize<'de> for Number {
         }
         deserializer.deserialize_any(Any)
     }
+}
+
+/// Bytes in some wire format.
+pub trait Source {
+    /// Why they could not be read.
+    type Error;
+
+    /// Reads them as the input of an operation.
+    fn read<T: DeserializeOwned>(self) -> Result<T, Self::Error>;
 }
 
 /// Reads a member that may be missing or `null`; AWS takes both for "not given".
@@ -187,14 +196,9 @@ macro_rules! operations {
             }
 
             /// Reads the input of the named operation. `None` if the service has no such operation here.
-            pub fn read<'de, D: serde::Deserializer<'de>>(
-                operation: &str,
-                input: D,
-            ) -> Option<Result<Self, D::Error>> {
+            pub fn read<S: crate::api::Source>(operation: &str, source: S) -> Option<Result<Self, S::Error>> {
                 match operation {
-                    $(stringify!($name) => Some(
-                        <$input as serde::Deserialize>::deserialize(input).map(|input| Self::$name(Box::new(input)))
-                    ),)*
+                    $(stringify!($name) => Some(source.read().map(|input| Self::$name(Box::new(input)))),)*
                     _ => None,
                 }
             }

@@ -1,0 +1,223 @@
+//! The HTTP door: a world behind AWS's wire formats, so that the AWS SDKs, the AWS CLI and boto3 work unchanged.
+//!
+//! [`protocol`] knows the formats, [`signature`] who calls, [`control`] the pages under `/_sim/` that show the truth
+//! and move the clock. This module joins them to a [`Backend`], which is the world; the seam is a trait so that the
+//! formats can be tested against answers no world would give.
+//!
+//! The door must not decide what a call does, and must not hold the world while it reads or writes bytes: one lock,
+//! taken once per call, around "advance to now, call".
+
+mod connection;
+mod control;
+mod pace;
+mod protocol;
+mod query;
+mod signature;
+mod zip;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, HeaderValue, Request as HttpRequest, StatusCode, header};
+use axum::response::{IntoResponse, Response as HttpResponse};
+use axum::routing::get;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::api::{ApiError, Caller, Delivery, Reply, Request, Response, ssm};
+use connection::CutSwitch;
+use pace::Pace;
+use protocol::{Answer, Protocol, Route};
+
+pub use control::{CallFilter, ControlError, NodeChange, NodeFilter};
+pub use pace::{MAX_SPEED, PaceError};
+pub use zip::{Entry, stored_zip};
+
+pub(crate) use connection::CuttableListener;
+
+/// What stands behind the door.
+pub trait Backend: Send + 'static {
+    /// The world's time, in milliseconds since the epoch.
+    fn now_millis(&self) -> i64;
+
+    /// Lets everything happen that is due until then. A moment in the past changes nothing.
+    fn advance_to(&mut self, now_millis: i64);
+
+    /// Carries out one call.
+    fn call(&mut self, caller: &Caller, request: Request) -> Reply;
+
+    /// Files of the package zip that a document's attachment URL names by its path below `/_attachments/`.
+    fn attachment(&self, path: &str) -> Option<Vec<Entry>>;
+
+    /// The truth about nodes.
+    fn nodes(&self, filter: &NodeFilter) -> Value;
+
+    /// The calls received so far.
+    fn calls(&self, filter: &CallFilter) -> Value;
+
+    /// Counts of nodes by what they run.
+    fn summary(&self) -> Value;
+
+    /// Adds the faults described, or clears them.
+    fn change_faults(&mut self, faults: Value) -> Result<Value, ControlError>;
+
+    /// Does something to one node that AWS or its owner could do.
+    fn change_node(&mut self, id: &str, change: NodeChange) -> Result<Value, ControlError>;
+}
+
+/// Real time since the door opened. Given from outside so that nothing below the shell reads a clock.
+pub(crate) type Elapsed = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// A backend and the pace of its time, behind one lock.
+struct Paced<B> {
+    backend: B,
+    pace: Pace,
+}
+
+/// State of all handlers.
+pub(crate) struct Door<B> {
+    paced: Mutex<Paced<B>>,
+    elapsed: Elapsed,
+    requests: AtomicU64,
+    closing: watch::Receiver<bool>,
+}
+
+impl<B: Backend> Door<B> {
+    pub(crate) fn new(
+        backend: B,
+        speed: f64,
+        elapsed: Elapsed,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Self, PaceError> {
+        let pace = Pace::new(backend.now_millis(), speed)?;
+        Ok(Self { paced: Mutex::new(Paced { backend, pace }), elapsed, requests: AtomicU64::new(0), closing })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Paced<B>> {
+        // A panic inside the world is our bug and already reported; the others may as well go on.
+        self.paced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `f` on the backend as it is now.
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut B) -> T) -> T {
+        let mut paced = self.lock();
+        let now_millis = paced.pace.now_millis((self.elapsed)());
+        paced.backend.advance_to(now_millis);
+        f(&mut paced.backend)
+    }
+
+    fn request_id(&self) -> String {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        format!("{:08x}-0000-4000-8000-{number:012x}", number >> 48)
+    }
+}
+
+/// Every route of the door.
+pub(crate) fn service<B: Backend>(door: Arc<Door<B>>) -> IntoMakeServiceWithConnectInfo<Router, CutSwitch> {
+    Router::new()
+        .nest("/_sim", control::router())
+        .route("/_attachments/{*path}", get(attachment::<B>))
+        .fallback(call::<B>)
+        .with_state(door)
+        .into_make_service_with_connect_info()
+}
+
+async fn call<B: Backend>(
+    State(door): State<Arc<Door<B>>>,
+    ConnectInfo(connection): ConnectInfo<CutSwitch>,
+    http: HttpRequest<Body>,
+) -> HttpResponse {
+    let request_id = door.request_id();
+    let (head, body) = http.into_parts();
+    let Some(route) = Route::find(head.uri.path(), &head.headers) else {
+        // What AWS's JSON services answer to a request without a target.
+        let answer = Protocol::Json10.error(&ApiError::unknown_operation().with_status(404), &request_id);
+        return http_response(answer, None, &request_id);
+    };
+    let protocol = route.protocol;
+    let Ok(body) = axum::body::to_bytes(body, protocol::MAX_BODY_BYTES as usize).await else {
+        let answer = protocol.error(&protocol::too_large(), &request_id);
+        return http_response(answer, Some(protocol), &request_id);
+    };
+    let reply = signature::caller(&head.headers, route.service)
+        .and_then(|caller| Ok((caller, route.read(&head.headers, &body)?)))
+        .map_or_else(
+            |error| Err(error).into(),
+            |(caller, request)| door.with(|world| world.call(&caller, request)),
+        );
+    match reply.delivery {
+        Delivery::Arrives => {}
+        Delivery::Dropped => connection.cut(),
+        Delivery::Garbled => return garbled(protocol, &request_id),
+        Delivery::Unavailable => return unavailable(),
+        Delivery::Hangs => hang(door.closing.clone()).await,
+    }
+    let answer = match reply.result {
+        Ok(response) => protocol.success(&with_absolute_urls(response, &head.headers), &request_id),
+        Err(error) => protocol.error(&error, &request_id),
+    };
+    http_response(answer, Some(protocol), &request_id)
+}
+
+fn http_response(answer: Answer, protocol: Option<Protocol>, request_id: &str) -> HttpResponse {
+    let mut response = HttpResponse::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    if let Ok(request_id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-amzn-requestid", request_id);
+    }
+    if protocol == Some(Protocol::Cbor) {
+        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+    }
+    if let Some(query_error) = answer.query_error.and_then(|error| HeaderValue::from_str(&error).ok()) {
+        headers.insert("x-amzn-query-error", query_error);
+    }
+    response
+}
+
+/// A success that is not what the protocol promises.
+fn garbled(protocol: Protocol, request_id: &str) -> HttpResponse {
+    let content_type = protocol.success(&ssm::CancelCommandOutput {}.into(), request_id).content_type;
+    let body = b"<html><body>\xff\x00 It works!</body></html>".to_vec();
+    http_response(Answer { status: 200, content_type, query_error: None, body }, Some(protocol), request_id)
+}
+
+/// What a load balancer in front of a service says.
+fn unavailable() -> HttpResponse {
+    let body = "<html><body><h1>503 Service Unavailable</h1></body></html>";
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, "text/html")], body).into_response()
+}
+
+/// Until the caller gives up (its connection ends this future) or the door closes.
+async fn hang(mut closing: watch::Receiver<bool>) {
+    // An error means that the one who could close the door is gone, which closes it too.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+/// The world does not know under which address it is reached; attachment URLs get the one the caller used.
+fn with_absolute_urls(mut response: Response, headers: &HeaderMap) -> Response {
+    let Response::Ssm(ssm::Response::GetDocument(document)) = &mut response else { return response };
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return response };
+    for attachment in document.attachments_content.iter_mut().flatten() {
+        if attachment.url.starts_with('/') {
+            attachment.url = format!("http://{host}{}", attachment.url);
+        }
+    }
+    response
+}
+
+async fn attachment<B: Backend>(State(door): State<Arc<Door<B>>>, Path(path): Path<String>) -> HttpResponse {
+    match door.with(|world| world.attachment(&path)) {
+        Some(entries) => ([(header::CONTENT_TYPE, "application/zip")], stored_zip(&entries)).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
