@@ -1,8 +1,8 @@
 //! The shell around the door: a listening socket, real time, and an orderly end.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -31,17 +31,28 @@ pub enum ServeError {
 }
 
 /// A world being served. Dropping it stops serving at once; [`Handle::shutdown`] lets open calls finish first.
-#[derive(Debug)]
-pub struct Handle {
+pub struct Handle<B: Backend> {
     /// Address listened on, with the port that was chosen.
     pub address: SocketAddr,
     /// What to give clients as their endpoint, such as `http://127.0.0.1:4711`.
     pub endpoint_url: String,
+    door: Arc<Door<B>>,
     closing: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
-impl Handle {
+impl<B: Backend> fmt::Debug for Handle<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl<B: Backend> Handle<B> {
+    /// Looks at the world, or changes it, as it is now. Callers wait meanwhile: be quick.
+    pub fn with<T>(&self, f: impl FnOnce(&mut B) -> T) -> T {
+        self.door.with(f)
+    }
+
     /// Stops accepting, lets open calls finish, and returns when the last connection is closed.
     pub async fn shutdown(mut self) {
         // Nobody listening any more means that it is closed already.
@@ -51,7 +62,7 @@ impl Handle {
     }
 }
 
-impl Drop for Handle {
+impl<B: Backend> Drop for Handle<B> {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -60,7 +71,7 @@ impl Drop for Handle {
 /// Serves a world on a loopback address (port 0 chooses a free one) until the handle is shut down or dropped.
 ///
 /// The world's time runs `speed` times as fast as real time, from where it stands; `/_sim/clock` changes that.
-pub async fn serve<B: Backend>(world: B, listen: SocketAddr, speed: f64) -> Result<Handle, ServeError> {
+pub async fn serve<B: Backend>(world: B, listen: SocketAddr, speed: f64) -> Result<Handle<B>, ServeError> {
     if !listen.ip().is_loopback() {
         return Err(ServeError::NotLoopback(listen));
     }
@@ -68,12 +79,11 @@ pub async fn serve<B: Backend>(world: B, listen: SocketAddr, speed: f64) -> Resu
     let listener = TcpListener::bind(listen).await.map_err(bind_error)?;
     let address = listener.local_addr().map_err(bind_error)?;
 
-    let (closing, closed) = watch::channel(false);
+    let (closing, mut closed) = watch::channel(false);
     let opened = Instant::now();
-    let door = Door::new(world, speed, Arc::new(move || opened.elapsed()), closed.clone())?;
-    let service = service(Arc::new(door));
+    let door = Arc::new(Door::new(world, speed, Arc::new(move || opened.elapsed()), closed.clone())?);
+    let service = service(Arc::clone(&door));
     let task = tokio::spawn(async move {
-        let mut closed = closed;
         let until_closed = async move {
             // An error means that the handle is gone, which is the same.
             let _ = closed.wait_for(|closing| *closing).await;
@@ -84,5 +94,5 @@ pub async fn serve<B: Backend>(world: B, listen: SocketAddr, speed: f64) -> Resu
             tracing::error!(%error, "the simulated AWS stopped serving");
         }
     });
-    Ok(Handle { address, endpoint_url: format!("http://{address}"), closing, task })
+    Ok(Handle { address, endpoint_url: format!("http://{address}"), door, closing, task })
 }

@@ -71,13 +71,13 @@ fn document_with_attachment() -> ssm::GetDocumentOutput {
     ssm::GetDocumentOutput { attachments_content: Some(vec![attachment]), ..Default::default() }
 }
 
-async fn open(delivery: Delivery) -> Handle {
+async fn open(delivery: Delivery) -> Handle<Scripted> {
     let any_port: SocketAddr = ([127, 0, 0, 1], 0).into();
     serve(Scripted { delivery, now_millis: 1_000 }, any_port, 0.0).await.expect("a free port")
 }
 
 /// Sends one request on a connection of its own and returns everything that comes back until it closes.
-async fn exchange(handle: &Handle, head: &str, body: &[u8]) -> Vec<u8> {
+async fn exchange(handle: &Handle<Scripted>, head: &str, body: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(handle.address).await.expect("listening");
     let head = format!(
         "{head}host: {}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -92,7 +92,7 @@ async fn exchange(handle: &Handle, head: &str, body: &[u8]) -> Vec<u8> {
     answer
 }
 
-async fn say(handle: &Handle, head: &str, body: &[u8]) -> String {
+async fn say(handle: &Handle<Scripted>, head: &str, body: &[u8]) -> String {
     String::from_utf8_lossy(&exchange(handle, head, body).await).into_owned()
 }
 
