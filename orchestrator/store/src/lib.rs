@@ -13,6 +13,8 @@
 //!
 //! Time comes in as `*_ms`, milliseconds since the Unix epoch: the store reads no clock.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;

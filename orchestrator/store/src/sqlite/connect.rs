@@ -23,6 +23,8 @@ const WAL_PAUSE: Duration = Duration::from_millis(50);
 /// A large plan makes a large log once; do not keep it.
 const WAL_LIMIT_BYTES: i64 = 64 << 20;
 const STATEMENTS: usize = 64;
+/// The smallest page SQLite allows; every other size is a multiple of it.
+const PAGE_BYTES: u64 = 512;
 
 /// Opens for writing, creating the file (not its directory) if needed, and brings the schema up to date.
 pub(super) fn writer(path: &Path, store: &str) -> Result<Connection> {
@@ -86,6 +88,10 @@ fn locate(path: &Path, store: &str) -> Result<(PathBuf, bool)> {
         Ok(found) if !found.is_file() => {
             Err(Error::Corrupt { store: store.to_owned(), detail: "not a regular file".to_owned() })
         }
+        Ok(found) if !is_whole_pages(found.len(), &absolute) => {
+            let detail = "not a SQLite file, or one that was cut off".to_owned();
+            Err(Error::Corrupt { store: store.to_owned(), detail })
+        }
         Ok(_) => Ok((absolute, true)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let directory = absolute.parent().filter(|parent| !parent.is_dir());
@@ -99,6 +105,16 @@ fn locate(path: &Path, store: &str) -> Result<(PathBuf, bool)> {
         }
         Err(error) => Err(from_io(&error, store)),
     }
+}
+
+/// Whether a file of this length can be SQLite's. SQLite itself takes a single byte for an empty file and would
+/// write over it, and takes what a cut last page lacks for zeros.
+fn is_whole_pages(length_bytes: u64, path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // Power may have gone while the log was folded into the file; then the log still has the whole page.
+    let has_log = length_bytes >= PAGE_BYTES && std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    length_bytes.is_multiple_of(PAGE_BYTES) || has_log
 }
 
 /// Makes a new file its owner's alone while it is still empty. The log beside it inherits the mode.

@@ -87,3 +87,27 @@ fn sha256(text: &str) -> String {
         hex
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn released_steps_never_change() {
+        let known = [("0001_initial", "ff32dcdaa942afe5607f7c0c7cfb464684f02b86ec448088f4356dcab246912d")];
+        let found: Vec<_> = MIGRATIONS.iter().map(|(name, sql)| (*name, sha256(sql))).collect();
+        assert!(
+            found.iter().map(|(name, hash)| (*name, hash.as_str())).eq(known),
+            "{found:?}: add a step instead"
+        );
+    }
+
+    #[test]
+    fn migrating_twice_changes_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for _ in 0..2 {
+            migrate(&mut connection, "x").unwrap();
+            assert_eq!(found(&connection, "x").unwrap(), supported());
+        }
+    }
+}

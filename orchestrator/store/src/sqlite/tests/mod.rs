@@ -1,6 +1,12 @@
 //! The suite, and what only a file can get wrong.
 
-use std::path::PathBuf;
+mod crash;
+mod opening;
+mod sharing;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Sqlite;
@@ -48,3 +54,14 @@ fn opened() -> Opened {
 }
 
 crate::conformance_tests!(opened());
+
+/// The bytes of every file in a directory, by name: to see that nothing was touched.
+fn contents(directory: &Path) -> BTreeMap<OsString, Vec<u8>> {
+    let files = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap());
+    files.map(|file| (file.file_name(), std::fs::read(file.path()).unwrap())).collect()
+}
+
+/// Changes the file behind the store's back.
+fn tamper(path: &Path, sql: &str) {
+    rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
