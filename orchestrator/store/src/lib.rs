@@ -8,7 +8,7 @@
 //! Start at [`Store`]: one trait, one [`Commit`] that writes everything a decision changed in one transaction,
 //! guarded twice. The rollout's version refuses a lost update; the lease's epoch refuses a process that was
 //! presumed dead and came back. Implementations: [`memory::Memory`] for tests and simulations,
-//! [`sqlite::Sqlite`] for everything else; [`StoreUrl`] chooses between them. [`conformance`] holds the one
+//! [`sqlite::Sqlite`] for everything else; [`StoreUrl`] chooses between them. `conformance` (a feature) holds the one
 //! suite both must pass.
 //!
 //! Time comes in as `*_ms`, milliseconds since the Unix epoch: the store reads no clock.

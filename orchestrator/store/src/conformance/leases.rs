@@ -85,6 +85,9 @@ pub async fn a_released_lease_never_goes_back_to_an_old_epoch(store: &dyn Store)
     assert!(matches!(store.commit(commit(1, &first)).await, Err(Error::LeaseLost { holder: None, .. })));
     let second = lease_on(store, "web", "host-a").await;
     assert!(second.epoch > first.epoch);
+    // The holder's name is the same; only the epoch tells its two lives apart.
+    assert!(matches!(store.commit(commit(1, &first)).await, Err(Error::LeaseLost { .. })));
+    assert!(matches!(store.renew_lease(&first, 1, TTL_MS).await, Err(Error::LeaseLost { .. })));
     assert_eq!(store.commit(commit(1, &second)).await, Ok(1));
     store.release_lease(&first).await.unwrap();
     assert_eq!(store.lease("web").await.unwrap().unwrap().epoch, second.epoch);

@@ -186,3 +186,19 @@ async fn a_write_protected_state_is_read_only() {
         assert!(root || matches!(opened, Err(Error::ReadOnly { .. })), "{file:o} {directory:o}: {opened:?}");
     }
 }
+
+#[tokio::test]
+async fn every_commit_is_synced_through_a_write_ahead_log() {
+    let store = super::opened();
+    for (pragma, expected) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1")] {
+        let read = move |c: &mut rusqlite::Connection| {
+            let text = |row: &rusqlite::Row<'_>| match row.get_ref(0)? {
+                rusqlite::types::ValueRef::Integer(number) => Ok(number.to_string()),
+                other => Ok(other.as_str()?.to_owned()),
+            };
+            Ok(c.pragma_query_value(None, pragma, text)?)
+        };
+        let found = store.writer().unwrap().call(read).await.unwrap();
+        assert_eq!(found, expected, "{pragma}");
+    }
+}
