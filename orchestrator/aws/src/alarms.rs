@@ -1,0 +1,105 @@
+//! CloudWatch alarms.
+
+use crate::Aws;
+use crate::classify::Effect;
+use crate::page::Pages;
+use crate::site::Reach;
+use async_trait::async_trait;
+use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use std::collections::BTreeMap;
+use wavetrain_model::fleet::Site;
+use wavetrain_model::gate::{Alarm, AlarmState};
+use wavetrain_model::time::Timestamp;
+use wavetrain_ports::failure::Failure;
+use wavetrain_ports::metrics::Metrics;
+
+/// `AlarmNames` of one request.
+const NAMES_MAX: usize = 100;
+/// `MaxRecords` of one page.
+const PAGE: i32 = 100;
+
+/// Which alarms to ask for; CloudWatch takes names or a prefix, not both.
+enum Wanted<'a> {
+    Names(&'a [String]),
+    Prefix(&'a str),
+}
+
+#[async_trait]
+impl Metrics for Aws {
+    async fn alarms(
+        &self,
+        site: &Site,
+        names: &[String],
+        prefix: Option<&str>,
+    ) -> Result<Vec<Alarm>, Failure> {
+        let reach = self.sites.reach(site).await?;
+        let mut found = BTreeMap::new();
+        for chunk in names.chunks(NAMES_MAX) {
+            collect(&reach, &Wanted::Names(chunk), &mut found).await?;
+        }
+        if let Some(prefix) = prefix {
+            collect(&reach, &Wanted::Prefix(prefix), &mut found).await?;
+        }
+        Ok(found.into_values().collect())
+    }
+}
+
+async fn collect(
+    reach: &Reach,
+    wanted: &Wanted<'_>,
+    found: &mut BTreeMap<String, Alarm>,
+) -> Result<(), Failure> {
+    const OPERATION: &str = "DescribeAlarms";
+    let mut pages = Pages::of(OPERATION);
+    loop {
+        let call = reach.cloudwatch.describe_alarms().max_records(PAGE).set_next_token(pages.token());
+        // Without this list only metric alarms come back, and a composite alarm would look as if it did not exist.
+        let types = vec![AlarmType::MetricAlarm, AlarmType::CompositeAlarm, AlarmType::LogAlarm];
+        let call = call.set_alarm_types(Some(types));
+        let call = match wanted {
+            Wanted::Names(names) => call.set_alarm_names(Some(names.to_vec())),
+            Wanted::Prefix(prefix) => call.alarm_name_prefix(*prefix),
+        };
+        let page = reach.settle(OPERATION, Effect::Read, call.send().await)?;
+        found.extend(alarms(&page).map(|alarm| (alarm.name.clone(), alarm)));
+        if !pages.turn(page.next_token())? {
+            return Ok(());
+        }
+    }
+}
+
+fn alarms(page: &DescribeAlarmsOutput) -> impl Iterator<Item = Alarm> {
+    let metric = page.metric_alarms().iter().filter_map(|raw| {
+        alarm(raw.alarm_name(), raw.state_value(), raw.state_transitioned_timestamp(), raw.state_reason())
+    });
+    let composite = page.composite_alarms().iter().filter_map(|raw| {
+        alarm(raw.alarm_name(), raw.state_value(), raw.state_transitioned_timestamp(), raw.state_reason())
+    });
+    let log = page.log_alarms().iter().filter_map(|raw| {
+        alarm(raw.alarm_name(), raw.state_value(), raw.state_transitioned_timestamp(), raw.state_reason())
+    });
+    metric.chain(composite).chain(log)
+}
+
+fn alarm(
+    name: Option<&str>,
+    state: Option<&StateValue>,
+    transitioned: Option<&DateTime>,
+    reason: Option<&str>,
+) -> Option<Alarm> {
+    let state = match state {
+        Some(StateValue::Ok) => AlarmState::Ok,
+        Some(StateValue::Alarm) => AlarmState::Alarm,
+        Some(StateValue::InsufficientData) => AlarmState::InsufficientData,
+        Some(other) => AlarmState::Other(other.as_str().to_owned()),
+        None => AlarmState::Other(String::new()),
+    };
+    Some(Alarm {
+        name: name?.to_owned(),
+        state,
+        transitioned_at: transitioned.and_then(|at| at.to_millis().ok()).map(Timestamp),
+        reason: reason.unwrap_or_default().to_owned(),
+    })
+}
