@@ -2,13 +2,19 @@
 //!
 //! Level-triggered: it does not know what just happened, so the first look after a crash is the same call as every other.
 
+mod forward;
+mod measure;
+mod restore;
+mod wake;
+
 use std::collections::BTreeMap;
 use wavetrain_model::gate::Scope;
-use wavetrain_model::id::{GateIndex, IntentId, SiteIndex};
-use wavetrain_model::intent::Intent;
+use wavetrain_model::hold::Kind;
+use wavetrain_model::id::{GateIndex, IntentId, NodeIndex, SiteIndex};
+use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::plan::Plan;
-use wavetrain_model::state::State;
-use wavetrain_model::time::Timestamp;
+use wavetrain_model::state::{Phase, Progress, State};
+use wavetrain_model::time::{Seconds, Timestamp};
 
 /// What should be in flight, and when to look again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,6 +23,9 @@ pub struct Due {
     pub intents: Vec<Intent>,
     /// Open intents that are durable, not with AWS, and may be performed now.
     pub perform: Vec<IntentId>,
+    /// Recorded installs that are not wanted any more: those not yet handed to AWS must not be; answer with
+    /// [`crate::input::Input::Withdrawn`].
+    pub revoke: Vec<IntentId>,
     /// Uncertain intents: search the site's commands for their markers, answer with [`crate::input::Input::Looked`].
     pub look_for: Vec<IntentId>,
     /// Commands whose invocations are awaited, per site.
@@ -40,6 +49,95 @@ pub struct Measurement {
 
 /// What should be in flight at `now`.
 pub fn due(plan: &Plan, state: &State, now: Timestamp) -> Due {
-    let _ = (plan, state, now);
-    Due::default()
+    let mut due = Due::default();
+    if state.is_over() {
+        return due;
+    }
+    let mut drafts = Drafts::new(state);
+    let installs = may_install(state);
+    if installs {
+        forward::survey(plan, state, now, &mut drafts);
+        forward::install(plan, state, now, &mut drafts);
+    }
+    if state.phase != Phase::Aborting && !stops_everything(state) {
+        forward::verify(plan, state, now, &mut drafts);
+    }
+    if state.phase == Phase::RollingBack && !stops_everything(state) {
+        restore::steps(plan, state, &mut drafts);
+    }
+    if state.phase != Phase::Running {
+        restore::cancels(state, &mut drafts);
+    }
+    due.intents = drafts.intents;
+    open_intents(plan, state, now, installs, &mut due);
+    measure::gates(plan, state, now, &mut due);
+    wake::times(plan, state, now, &mut due);
+    due
+}
+
+/// New intents in the making, numbered as they come.
+pub(crate) struct Drafts {
+    next: u64,
+    intents: Vec<Intent>,
+}
+
+impl Drafts {
+    fn new(state: &State) -> Self {
+        Self { next: state.next_intent, intents: Vec::new() }
+    }
+
+    fn push(&mut self, action: Action, site: SiteIndex, nodes: Vec<NodeIndex>) {
+        self.intents.push(Intent { id: IntentId(self.next), action, site, nodes });
+        self.next += 1;
+    }
+}
+
+fn stops_everything(state: &State) -> bool {
+    state.holds.iter().any(|hold| hold.kind.stops_rollback())
+}
+
+fn may_install(state: &State) -> bool {
+    state.phase == Phase::Running && !state.holds.iter().any(|hold| hold.kind.stops_installs())
+}
+
+/// Sites to which no new command goes.
+fn is_held(state: &State, site: SiteIndex) -> bool {
+    state.holds.iter().any(|hold| hold.kind.site() == Some(site))
+}
+
+/// What is to be done about intents that are not settled.
+fn open_intents(plan: &Plan, state: &State, now: Timestamp, installs: bool, due: &mut Due) {
+    for open in state.open.values() {
+        let id = open.intent.id;
+        let is_install = matches!(open.intent.action, Action::Install { .. } | Action::Survey { .. });
+        match &open.progress {
+            Progress::Recorded if is_install && !installs => due.revoke.push(id),
+            Progress::Recorded => {}
+            Progress::Deferred { until } => {
+                let is_refused = state.hold(Kind::Refused(open.intent.site)).is_some();
+                let is_allowed = if is_install { installs } else { !stops_everything(state) };
+                // A site that does not answer is asked again by exactly these repetitions; a refusing one waits for a person.
+                if is_allowed && !is_refused {
+                    if *until <= now {
+                        due.perform.push(id);
+                    } else {
+                        due.look_again(*until);
+                    }
+                }
+            }
+            Progress::Uncertain { .. } => due.look_for.push(id),
+            Progress::Sent { at, .. } => {
+                due.watch.entry(open.intent.site).or_default().push(id);
+                let deadlines = &plan.spec.deadlines;
+                due.look_again(at.plus(Seconds(deadlines.delivery.0 + deadlines.execution.0 + 1)));
+            }
+        }
+    }
+}
+
+impl Due {
+    /// Sets the alarm clock, if this is earlier.
+    fn look_again(&mut self, at: Timestamp) {
+        self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
 }

@@ -1,10 +1,258 @@
 //! Folds one fact into the state.
 
-use wavetrain_model::event::Entry;
+mod node;
+mod queue;
+
+use wavetrain_model::event::{Entry, Event};
+use wavetrain_model::gate::{Scope, Verdict, Which};
+use wavetrain_model::hold::{Hold, Kind};
+use wavetrain_model::id::{IntentId, WaveIndex};
+use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::plan::Plan;
-use wavetrain_model::state::State;
+use wavetrain_model::state::{GateRecord, OpenIntent, Phase, Progress, Rollback, State, WavePhase};
+use wavetrain_model::time::Timestamp;
 
 /// Folds one fact into the state. Total; used live and in replay; never decides.
 pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
-    let _ = (plan, state, entry);
+    state.seq += 1;
+    state.updated_at = entry.at;
+    let at = entry.at;
+    match &entry.event {
+        Event::Started { .. } => state.started_at = at,
+        Event::Recovered => recover(state, at),
+        Event::Ordered { .. } => {}
+        Event::WaveBlocked { wave } => state.waves[wave.at()].phase = WavePhase::Blocked { since: at },
+        Event::WaveOpened { wave } => open_wave(plan, state, *wave, at),
+        Event::WaveSettled { wave } => {
+            let wave = &mut state.waves[wave.at()];
+            wave.phase = WavePhase::Baking { since: at };
+            wave.credited_until = at;
+            wave.baked_ms = 0;
+        }
+        Event::BakeCredited { wave, until, earned_ms } => {
+            let wave = &mut state.waves[wave.at()];
+            wave.credited_until = *until;
+            wave.baked_ms += earned_ms;
+        }
+        Event::WavePassed { wave } => state.waves[wave.at()].phase = WavePhase::Passed { at },
+        Event::WaveFailed { wave } => state.waves[wave.at()].phase = WavePhase::Failed { at },
+        Event::Intended { intent } => intend(plan, state, intent, at),
+        Event::Sent { intent, command, .. } => {
+            progress(state, *intent, Progress::Sent { command: command.clone(), at });
+        }
+        Event::Deferred { intent, until, .. } => {
+            if let Some(open) = state.open.get_mut(intent) {
+                open.refusals += 1;
+            }
+            progress(state, *intent, Progress::Deferred { until: *until });
+        }
+        Event::Uncertain { intents, .. } => {
+            for intent in intents {
+                progress(state, *intent, Progress::Uncertain { since: at });
+            }
+        }
+        Event::Cleared { intent } => progress(state, *intent, Progress::Deferred { until: at }),
+        Event::Settled { intents } => {
+            for intent in intents {
+                if let Some(open) = state.open.remove(intent) {
+                    node::give_back(plan, state, &open, at);
+                }
+            }
+        }
+        Event::Surveyed { intent, before, nodes } => {
+            node::surveyed(plan, state, *before, nodes);
+            answered(state, Some(*intent), nodes);
+        }
+        Event::Installed { intent, touch, nodes } => {
+            node::installed(plan, state, *touch, nodes, at);
+            answered(state, Some(*intent), nodes);
+        }
+        Event::Requeued { intent, until, nodes, .. } => {
+            node::requeued(plan, state, *until, nodes);
+            answered(state, Some(*intent), nodes);
+        }
+        Event::Finished { intent, outcome, touch, nodes, note } => {
+            node::finished(plan, state, *outcome, *touch, nodes);
+            node::note(state, nodes, note);
+            answered(state, *intent, nodes);
+        }
+        Event::Measured { which, scope, verdict, sentence } => {
+            measured(state, *which, *scope, *verdict, sentence, at);
+        }
+        Event::Judged { which, scope, verdict, evidence } => {
+            let record = gate_record(state, *which, *scope, at);
+            record.judged = Some(record.judged.map_or(*verdict, |earlier| earlier.max(*verdict)));
+            record.sentence.clone_from(&evidence.sentence);
+        }
+        Event::Held { hold } => hold_on(state, hold),
+        Event::Released { kind, accepted } => release(state, *kind, *accepted),
+        Event::Approved { wave, by } => state.waves[wave.at()].approved_by.push(by.clone()),
+        Event::SiteFailed { site, .. } => state.sites[site.at()].errors += 1,
+        Event::SiteAnswered { site } => state.sites[site.at()].errors = 0,
+        Event::RollbackDecided { cause } => begin_rollback(state, cause, at),
+        Event::Stepped { intent, step, retry, nodes, note } => {
+            node::stepped(plan, state, *step, *retry, nodes);
+            node::note(state, nodes, note);
+            answered(state, *intent, nodes);
+        }
+        Event::Restored { intent, nodes, .. } => {
+            node::restored(plan, state, nodes, true);
+            answered(state, *intent, nodes);
+        }
+        Event::NotRestored { intent, nodes, note } => {
+            node::restored(plan, state, nodes, false);
+            node::note(state, nodes, note);
+            answered(state, *intent, nodes);
+        }
+        Event::Retried { nodes } => node::retried(plan, state, nodes, at),
+        Event::AbortDecided { .. } => {
+            state.phase = Phase::Aborting;
+            state.holds.clear();
+        }
+        Event::Ended { ending } => {
+            state.phase = Phase::Ended(*ending);
+            state.holds.clear();
+        }
+    }
+}
+
+/// Whatever was being handed to AWS when the process died may or may not have arrived. The settle time starts now, not when
+/// the intent was written: the call can have started at any moment up to the crash.
+fn recover(state: &mut State, at: Timestamp) {
+    for open in state.open.values_mut() {
+        if matches!(open.progress, Progress::Recorded | Progress::Uncertain { .. }) {
+            open.progress = Progress::Uncertain { since: at };
+        }
+    }
+}
+
+fn progress(state: &mut State, intent: IntentId, progress: Progress) {
+    if let Some(open) = state.open.get_mut(&intent) {
+        open.progress = progress;
+    }
+}
+
+/// Takes answered nodes off an intent; an intent without pending nodes is settled.
+fn answered(state: &mut State, intent: Option<IntentId>, nodes: &[wavetrain_model::id::NodeIndex]) {
+    let Some(intent) = intent else { return };
+    let Some(open) = state.open.get_mut(&intent) else { return };
+    open.pending.retain(|node| !nodes.contains(node));
+    if open.pending.is_empty() {
+        state.open.remove(&intent);
+    }
+}
+
+fn open_wave(plan: &Plan, state: &mut State, wave: WaveIndex, at: Timestamp) {
+    state.waves[wave.at()].phase = WavePhase::Open { since: at };
+    for batch in plan.waves[wave.at()].batch_indices() {
+        let batch = &plan.batches[batch.at()];
+        *state.waves[wave.at()].site_size.entry(batch.site).or_default() += batch.nodes.len() as u32;
+        for node in &batch.nodes {
+            queue::enqueue(plan, state, *node);
+        }
+    }
+}
+
+fn intend(plan: &Plan, state: &mut State, intent: &Intent, at: Timestamp) {
+    state.next_intent = intent.id.0 + 1;
+    match &intent.action {
+        Action::Cancel { of, .. } => {
+            if let Some(open) = state.open.get_mut(of) {
+                open.cancelled = true;
+            }
+        }
+        Action::Install { .. } => {
+            state.first_dispatch_at.get_or_insert(at);
+            state.sites[intent.site.at()].touched += intent.nodes.len() as u32;
+            node::begin(plan, state, intent);
+        }
+        Action::Survey { .. }
+        | Action::Verify { .. }
+        | Action::Uninstall { .. }
+        | Action::Reinstall { .. }
+        | Action::Prove => node::begin(plan, state, intent),
+    }
+    let open = OpenIntent {
+        intent: intent.clone(),
+        progress: Progress::Recorded,
+        pending: intent.nodes.clone(),
+        refusals: 0,
+        recorded_at: at,
+        cancelled: false,
+    };
+    state.open.insert(intent.id, open);
+}
+
+fn gate_record(state: &mut State, which: Which, scope: Scope, at: Timestamp) -> &mut GateRecord {
+    let known = state.gates.iter().position(|record| record.which == which && record.scope == scope);
+    let index = known.unwrap_or_else(|| {
+        state.gates.push(GateRecord {
+            which,
+            scope,
+            first_at: at,
+            last_at: at,
+            last_measured_at: None,
+            last: Verdict::Inconclusive,
+            sentence: String::new(),
+            samples: 0,
+            failures: 0,
+            consecutive_errors: 0,
+            judged: None,
+        });
+        state.gates.len() - 1
+    });
+    &mut state.gates[index]
+}
+
+fn measured(state: &mut State, which: Which, scope: Scope, verdict: Verdict, sentence: &str, at: Timestamp) {
+    let record = gate_record(state, which, scope, at);
+    record.last_at = at;
+    record.last = verdict;
+    record.samples += 1;
+    sentence.clone_into(&mut record.sentence);
+    match verdict {
+        Verdict::Error => record.consecutive_errors += 1,
+        Verdict::Pass | Verdict::Inconclusive | Verdict::Fail => {
+            record.consecutive_errors = 0;
+            record.last_measured_at = Some(at);
+        }
+    }
+    record.failures += u32::from(verdict == Verdict::Fail);
+}
+
+fn hold_on(state: &mut State, hold: &Hold) {
+    state.holds.retain(|earlier| earlier.kind != hold.kind);
+    state.holds.push(hold.clone());
+    state.holds.sort_by_key(|hold| hold.kind);
+}
+
+fn release(state: &mut State, kind: Kind, accepted: bool) {
+    state.holds.retain(|hold| hold.kind != kind);
+    if let Some(site) = kind.site() {
+        state.sites[site.at()].errors = 0;
+    }
+    if !accepted {
+        return;
+    }
+    let Kind::Gate(which, _) = kind else { return };
+    state.gates.retain(|record| record.which != which || record.judged.is_none_or(|judged| judged == Verdict::Pass));
+    if which == Which::Install {
+        state.install_accepted = true;
+        state.accepted_failures = state.tally.failures();
+        state.accepted_undelivered = state.tally.undelivered();
+    }
+}
+
+fn begin_rollback(state: &mut State, cause: &str, at: Timestamp) {
+    state.phase = Phase::RollingBack;
+    state.holds.retain(|hold| hold.kind.stops_rollback() || hold.kind.site().is_some());
+    state.rollback = Some(Rollback {
+        cause: cause.to_owned(),
+        decided_at: at,
+        queue: std::collections::BTreeMap::new(),
+        in_flight: 0,
+        total: 0,
+        restored: 0,
+        failed: 0,
+    });
 }

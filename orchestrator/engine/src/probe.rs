@@ -1,5 +1,6 @@
 //! What a probe's print says about the version on a node.
 
+use wavetrain_model::fleet::Platform;
 use wavetrain_model::spec;
 
 /// The last line a probe printed, without surrounding blanks; None if it printed nothing.
@@ -34,4 +35,21 @@ pub fn version_of<'a>(
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> Option<&'a str> {
     known.clone().find(|version| *version == print).or_else(|| known.filter(|version| means(probe, print, version)).last())
+}
+
+/// Whether a failed probe says that the program or its file does not exist: exit code 127 of a POSIX shell, or the words of
+/// a shell or PowerShell for it, with nothing printed.
+pub fn says_absent(output: &str, exit_code: Option<i32>) -> bool {
+    let words = ["not found", "No such file or directory", "Cannot find path", "because it does not exist", "is not recognized as"];
+    printed(output).is_none() && (exit_code == Some(127) || words.iter().any(|word| output.contains(word)))
+}
+
+/// The probe command for a platform.
+pub fn script(spec: &spec::Rollout, platform: Platform) -> Option<&str> {
+    let probe = spec.package.probe.as_ref()?;
+    match platform {
+        Platform::Linux => probe.linux.as_deref(),
+        Platform::Windows => probe.windows.as_deref(),
+        Platform::MacOs => None,
+    }
 }

@@ -52,6 +52,8 @@ pub struct State {
     pub accepted_failures: u32,
     /// Undelivered nodes that a person accepted.
     pub accepted_undelivered: u32,
+    /// Whether a person accepted what the budgets saw.
+    pub install_accepted: bool,
     /// The rollback, once decided.
     pub rollback: Option<Rollback>,
     /// Evidence of failed nodes, the first few hundred.
@@ -336,6 +338,8 @@ pub struct OpenIntent {
     pub refusals: u32,
     /// When it was promised.
     pub recorded_at: Timestamp,
+    /// Whether a cancel of it was promised.
+    pub cancelled: bool,
 }
 
 /// How far an intent is.
@@ -431,6 +435,7 @@ impl State {
             first_dispatch_at: None,
             accepted_failures: 0,
             accepted_undelivered: 0,
+            install_accepted: false,
             rollback: None,
             notes: BTreeMap::new(),
         }

@@ -1,0 +1,216 @@
+//! What AWS said to a command, and what the search for one brought.
+
+use crate::input::{Answer, Trouble};
+use wavetrain_model::event::Event;
+use wavetrain_model::hold::{Hold, Kind};
+use wavetrain_model::id::{CommandId, IntentId, NodeIndex, SiteIndex};
+use wavetrain_model::intent::Action;
+use wavetrain_model::limit::SITE_ERRORS_BEFORE_HOLD;
+use wavetrain_model::outcome::Outcome;
+use wavetrain_model::plan::Plan;
+use wavetrain_model::state::{OpenIntent, Progress, State, Touch};
+use wavetrain_model::time::{Seconds, Timestamp};
+
+/// Pause before a refused command is repeated, doubled with each refusal.
+const FIRST_BACKOFF: Seconds = Seconds(2);
+/// Longest such pause.
+const LONGEST_BACKOFF: Seconds = Seconds(60);
+
+pub(super) fn answered(
+    plan: &Plan,
+    state: &State,
+    now: Timestamp,
+    intent: IntentId,
+    answer: &Answer,
+) -> Vec<Event> {
+    let Some(open) = state.open.get(&intent) else { return Vec::new() };
+    let site = open.intent.site;
+    match answer {
+        Answer::Accepted(command) => {
+            let mut events = vec![Event::Sent { intent, command: command.clone(), adopted: false }];
+            events.extend(site_answered(state, site));
+            events
+        }
+        Answer::CancelDone => {
+            let mut events = vec![Event::Settled { intents: vec![intent] }];
+            events.extend(site_answered(state, site));
+            events
+        }
+        Answer::InvalidNodes { nodes, message } => invalid_nodes(plan, state, now, open, nodes, message),
+        Answer::Refused { trouble, message } => refused(plan, state, now, open, *trouble, message),
+        Answer::Unknown { message } => {
+            vec![Event::Uncertain { intents: vec![intent], reason: message.clone() }]
+        }
+    }
+}
+
+/// AWS refuses a command as a whole for one bad id: the bad ones leave, the others are sent again.
+fn invalid_nodes(
+    plan: &Plan,
+    state: &State,
+    now: Timestamp,
+    open: &OpenIntent,
+    named: &[NodeIndex],
+    message: &str,
+) -> Vec<Event> {
+    let intent = open.intent.id;
+    let nodes: Vec<NodeIndex> = open.pending.iter().copied().filter(|node| named.contains(node)).collect();
+    if nodes.is_empty() {
+        return refused(plan, state, now, open, Trouble::Refused, message);
+    }
+    let note = "SSM no longer manages this node".to_owned();
+    let gone = match &open.intent.action {
+        Action::Survey { .. } | Action::Install { .. } => {
+            Event::Finished { intent: Some(intent), outcome: Outcome::Gone, touch: Touch::No, nodes, note }
+        }
+        Action::Verify { .. } => {
+            Event::Finished { intent: Some(intent), outcome: Outcome::Gone, touch: Touch::Suspect, nodes, note }
+        }
+        Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
+            Event::NotRestored { intent: Some(intent), nodes, note }
+        }
+        Action::Cancel { .. } => Event::Settled { intents: vec![intent] },
+    };
+    vec![Event::Deferred { intent, until: now, reason: message.to_owned() }, gone]
+}
+
+fn refused(
+    plan: &Plan,
+    state: &State,
+    now: Timestamp,
+    open: &OpenIntent,
+    trouble: Trouble,
+    message: &str,
+) -> Vec<Event> {
+    let site = open.intent.site;
+    let deferred = Event::Deferred {
+        intent: open.intent.id,
+        until: now.plus(backoff(open.refusals)),
+        reason: message.to_owned(),
+    };
+    let mut events = vec![deferred];
+    events.extend(site_failed(plan, state, now, site, trouble, message));
+    events
+}
+
+fn backoff(refusals: u32) -> Seconds {
+    Seconds((FIRST_BACKOFF.0 << refusals.min(5)).min(LONGEST_BACKOFF.0))
+}
+
+/// A failed call to a site: throttling is no sign of illness, a refusal holds the site at once, silence after some in a row.
+pub(super) fn site_failed(
+    plan: &Plan,
+    state: &State,
+    now: Timestamp,
+    site: SiteIndex,
+    trouble: Trouble,
+    message: &str,
+) -> Vec<Event> {
+    let place = &plan.sites[site.at()].site;
+    let (kind, next_step) = match trouble {
+        Trouble::Throttled => return Vec::new(),
+        Trouble::Unavailable if state.sites[site.at()].errors + 1 < SITE_ERRORS_BEFORE_HOLD => {
+            return vec![Event::SiteFailed { site, message: message.to_owned() }];
+        }
+        Trouble::Unavailable => (
+            Kind::Site(site),
+            format!("check that {place} can be reached; the rollout goes on there by itself once it answers"),
+        ),
+        Trouble::Denied => (
+            Kind::Site(site),
+            format!("renew the credentials or mend the role for {place}, then `wavetrain resume`"),
+        ),
+        Trouble::Refused => (
+            Kind::Refused(site),
+            format!("AWS will not take this request at {place} as it is: mend the cause, then `wavetrain resume`"),
+        ),
+    };
+    if state.hold(kind).is_some() {
+        return Vec::new();
+    }
+    let hold = Hold {
+        kind,
+        reason: format!("{place}: {message}"),
+        next_step,
+        since: now,
+        deadline: Some(now.plus(plan.spec.deadlines.hold)),
+    };
+    vec![Event::SiteFailed { site, message: message.to_owned() }, Event::Held { hold }]
+}
+
+pub(super) fn site_answered(state: &State, site: SiteIndex) -> Vec<Event> {
+    let mut events = Vec::new();
+    if state.sites[site.at()].errors > 0 {
+        events.push(Event::SiteAnswered { site });
+    }
+    if state.hold(Kind::Site(site)).is_some() {
+        events.push(Event::Released { kind: Kind::Site(site), accepted: false });
+    }
+    events
+}
+
+/// The result of searching for an uncertain intent's marker.
+///
+/// Not found counts only after the settle time, and the settle time runs from the moment since which the intent is uncertain
+/// (a recovery, a lost answer), never from the moment it was written down.
+pub(super) fn looked(
+    plan: &Plan,
+    state: &State,
+    now: Timestamp,
+    intent: IntentId,
+    found: &[CommandId],
+) -> Vec<Event> {
+    let Some(open) = state.open.get(&intent) else { return Vec::new() };
+    let Progress::Uncertain { since } = open.progress else { return Vec::new() };
+    match found {
+        [] if now.since(since) < plan.spec.api.settle => Vec::new(),
+        [] => vec![Event::Cleared { intent }],
+        [command] => vec![Event::Sent { intent, command: command.clone(), adopted: true }],
+        [command, ..] => {
+            let hold = Hold {
+                kind: Kind::Twice,
+                reason: format!("{} commands carry the mark of intent {intent}", found.len()),
+                next_step: "find out who else runs this rollout; then `wavetrain resume` or `wavetrain abort`"
+                    .to_owned(),
+                since: now,
+                deadline: None,
+            };
+            vec![Event::Sent { intent, command: command.clone(), adopted: true }, Event::Held { hold }]
+        }
+    }
+}
+
+/// Intents that were never handed to AWS: nodes go back to their queues.
+pub(super) fn withdrawn(state: &State, intents: &[IntentId]) -> Vec<Event> {
+    let intents: Vec<IntentId> = intents
+        .iter()
+        .copied()
+        .filter(|intent| state.open.get(intent).is_some_and(|open| open.progress == Progress::Recorded))
+        .collect();
+    if intents.is_empty() { Vec::new() } else { vec![Event::Settled { intents }] }
+}
+
+/// A command that gave no answer until its deadline: its pending nodes are read as not delivered.
+pub(super) fn expired(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+    let mut events = Vec::new();
+    for open in state.open.values() {
+        let Progress::Sent { at, .. } = &open.progress else { continue };
+        let deadlines = &plan.spec.deadlines;
+        let patience = Seconds(deadlines.delivery.0 + deadlines.execution.0);
+        if now.since(*at) <= patience {
+            continue;
+        }
+        let reports: Vec<crate::input::Report> = open
+            .pending
+            .iter()
+            .map(|node| crate::input::Report {
+                node: *node,
+                status: wavetrain_model::agent::Status::DeliveryTimedOut,
+                output: format!("no answer within {patience}"),
+                exit_code: None,
+            })
+            .collect();
+        events.extend(super::observed(plan, state, now, open.intent.id, &reports));
+    }
+    events
+}

@@ -1,0 +1,63 @@
+//! Turns something that happened, or was asked, into facts. The rules live here.
+
+mod answer;
+pub(crate) mod budget;
+mod forward;
+pub mod gate;
+mod order;
+mod restore;
+mod tick;
+pub(crate) mod wave;
+
+use crate::input::{Input, Rejection, Report};
+use wavetrain_model::event::Event;
+use wavetrain_model::id::IntentId;
+use wavetrain_model::intent::Action;
+use wavetrain_model::plan::Plan;
+use wavetrain_model::state::{Phase, State};
+use wavetrain_model::time::Timestamp;
+
+/// The events that follow from `input`. Call with [`Input::Tick`] until it gives none before asking [`crate::due()`].
+///
+/// Only orders are ever rejected; what comes from outside and makes no sense (an answer to a settled intent, a second
+/// report about a finished node) gives no events.
+pub fn decide(plan: &Plan, state: &State, now: Timestamp, input: &Input) -> Result<Vec<Event>, Rejection> {
+    let mut events = match input {
+        Input::Order { order, by } => order::decide(plan, state, now, order, by)?,
+        Input::Tick => tick::decide(plan, state, now),
+        Input::Recovered => vec![Event::Recovered],
+        Input::Answered { intent, answer } => answer::answered(plan, state, now, *intent, answer),
+        Input::Looked { intent, found } => answer::looked(plan, state, now, *intent, found),
+        Input::Observed { intent, reports } => observed(plan, state, now, *intent, reports),
+        Input::Measured { gate, scope, sites } => gate::measured(plan, state, now, *gate, *scope, sites),
+        Input::SiteFailed { site, trouble, message } => {
+            answer::site_failed(plan, state, now, *site, *trouble, message)
+        }
+        Input::SiteAnswered { site } => answer::site_answered(state, *site),
+        Input::Withdrawn { intents } => answer::withdrawn(state, intents),
+    };
+    if state.phase == Phase::RollingBack {
+        let joined = restore::join(plan, state, &events);
+        events.extend(joined);
+    }
+    Ok(events)
+}
+
+fn observed(
+    plan: &Plan,
+    state: &State,
+    now: Timestamp,
+    intent: IntentId,
+    reports: &[Report],
+) -> Vec<Event> {
+    let Some(open) = state.open.get(&intent) else { return Vec::new() };
+    match &open.intent.action {
+        Action::Survey { .. } | Action::Install { .. } | Action::Verify { .. } => {
+            forward::observed(plan, state, now, open, reports)
+        }
+        Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
+            restore::observed(plan, state, open, reports)
+        }
+        Action::Cancel { .. } => Vec::new(),
+    }
+}

@@ -1,0 +1,224 @@
+//! Waves: when they open, settle, earn their bake and pass.
+
+use super::{budget, gate, restore};
+use std::collections::BTreeSet;
+use wavetrain_model::event::Event;
+use wavetrain_model::gate::{Scope, Verdict, Which};
+use wavetrain_model::hold::{Hold, Kind};
+use wavetrain_model::id::{GateIndex, NodeIndex, SiteIndex, WaveIndex};
+use wavetrain_model::intent::Action;
+use wavetrain_model::outcome::Outcome;
+use wavetrain_model::plan::Plan;
+use wavetrain_model::state::{State, Touch, Wave, WavePhase};
+use wavetrain_model::time::{Seconds, Timestamp};
+
+/// Bake of a wave without gates is counted in steps of this length.
+pub(crate) const BAKE_STEP: Seconds = Seconds(30);
+
+/// What the passing of time means for the waves, the first change first.
+pub(super) fn decide(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+    for wave in plan.wave_indices() {
+        let events = match state.wave(wave).phase {
+            WavePhase::Waiting => waiting(plan, state, wave, now),
+            WavePhase::Blocked { since } => blocked(plan, state, wave, since, now),
+            WavePhase::Open { since } => open(plan, state, wave, since, now),
+            WavePhase::Baking { since } => baking(plan, state, wave, since, now),
+            WavePhase::Passed { .. } | WavePhase::Failed { .. } => Vec::new(),
+        };
+        if !events.is_empty() {
+            return events;
+        }
+    }
+    Vec::new()
+}
+
+fn waiting(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> Vec<Event> {
+    let spec = &plan.spec.waves[wave.at()];
+    let has_passed = |wave: &WaveIndex| matches!(state.wave(*wave).phase, WavePhase::Passed { .. });
+    if !spec.after.iter().all(has_passed) || state.holds.iter().any(|hold| hold.kind.stops_installs()) {
+        return Vec::new();
+    }
+    if let Some(approval) = &spec.approval
+        && state.wave(wave).approved_by.is_empty()
+    {
+        if state.hold(Kind::Approval(wave)).is_some() {
+            return Vec::new();
+        }
+        let hold = Hold {
+            kind: Kind::Approval(wave),
+            reason: format!("wave {} waits for an approval from {}", spec.name, approval.from.join(", ")),
+            next_step: format!("`wavetrain approve {} {}`", plan.spec.name, spec.name),
+            since: now,
+            deadline: Some(now.plus(approval.within)),
+        };
+        return vec![Event::Held { hold }];
+    }
+    if plan.waves[wave.at()].size == 0 {
+        return vec![Event::WaveOpened { wave }, Event::WaveSettled { wave }];
+    }
+    let has_blockers = plan.spec.gates.iter().any(|gate| gate.blocker);
+    vec![if has_blockers { Event::WaveBlocked { wave } } else { Event::WaveOpened { wave } }]
+}
+
+fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
+    let scope = Scope::Blocker(wave);
+    for (index, spec) in plan.spec.gates.iter().enumerate().filter(|(_, spec)| spec.blocker) {
+        let gate = GateIndex(index as u16);
+        let which = Which::Planned(gate);
+        let record = state.gate(which, scope);
+        let is_passed = record.is_some_and(|record| record.last == Verdict::Pass && record.last_at >= since);
+        if is_passed {
+            continue;
+        }
+        let is_judged = record.is_some_and(|record| record.judged.is_some());
+        if is_judged || now.since(since) < spec.deadline {
+            return Vec::new();
+        }
+        let (verdict, said) = record.map_or((Verdict::Inconclusive, "never measured".to_owned()), |record| {
+            (record.last.max(Verdict::Inconclusive), record.sentence.clone())
+        });
+        let sentence = format!("not passed within {} before wave {}: {said}", spec.deadline, plan.wave_name(wave));
+        let evidence = gate::evidence(plan, state, gate, scope, sentence, now);
+        return gate::verdict_events(plan, state, now, which, scope, verdict, evidence);
+    }
+    vec![Event::WaveOpened { wave }]
+}
+
+fn open(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
+    let record = state.wave(wave);
+    if is_settled(record) && !has_open_intents(state, wave) {
+        return vec![Event::WaveSettled { wave }];
+    }
+    if now.since(since) < plan.spec.deadlines.wave {
+        return Vec::new();
+    }
+    // The deadline names its outcome: what was not begun by now is undelivered. Running commands have their own deadlines.
+    let later = record.later.iter().map(|later| later.node);
+    let queued = record.unsurveyed.values().chain(record.ready.values()).flatten().copied();
+    let nodes: Vec<NodeIndex> = later.chain(queued).collect::<BTreeSet<_>>().into_iter().collect();
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    let note = format!("not begun within the wave's {}", plan.spec.deadlines.wave);
+    vec![Event::Finished { intent: None, outcome: Outcome::Undelivered, touch: Touch::No, nodes, note }]
+}
+
+fn is_settled(wave: &Wave) -> bool {
+    wave.unsurveyed.is_empty()
+        && wave.ready.is_empty()
+        && wave.proving.is_empty()
+        && wave.later.is_empty()
+        && wave.surveying == 0
+        && wave.in_flight == 0
+}
+
+fn has_open_intents(state: &State, wave: WaveIndex) -> bool {
+    state.open.values().any(|open| match &open.intent.action {
+        Action::Survey { wave: of } | Action::Install { wave: of, .. } | Action::Verify { wave: of } => *of == wave,
+        Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove | Action::Cancel { .. } => false,
+    })
+}
+
+/// Where a gate of the plan file measures for a wave that bakes: guards measure everything touched so far.
+pub(crate) fn scope_of(plan: &Plan, gate: GateIndex, wave: WaveIndex) -> Scope {
+    if plan.spec.gates[gate.at()].guard { Scope::Guard } else { Scope::Wave(wave) }
+}
+
+fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
+    if state.holds.iter().any(|hold| matches!(hold.kind, Kind::Gate(..))) {
+        return Vec::new();
+    }
+    let (verdict, evidence) = budget::settled(plan, state, wave, now);
+    if verdict != Verdict::Pass && !state.install_accepted {
+        return gate::verdict_events(plan, state, now, Which::Install, Scope::Wave(wave), verdict, evidence);
+    }
+    let record = state.wave(wave);
+    if let Some(credit) = credit(plan, state, wave, since, now) {
+        return vec![credit];
+    }
+    let bake_ms = u64::from(plan.spec.waves[wave.at()].bake.0) * 1000;
+    if record.baked_ms < bake_ms {
+        return Vec::new();
+    }
+    let mut events = vec![Event::Judged {
+        which: Which::Install,
+        scope: Scope::Wave(wave),
+        verdict: Verdict::Pass,
+        evidence,
+    }];
+    for (index, spec) in plan.spec.gates.iter().enumerate() {
+        let gate = GateIndex(index as u16);
+        let (which, scope) = (Which::Planned(gate), scope_of(plan, gate, wave));
+        let measured = state.gate(which, scope);
+        // Evidence must lie wholly after the wave settled.
+        let is_passed = measured.is_some_and(|record| record.last == Verdict::Pass && record.last_at > since);
+        if !is_passed {
+            let overdue = Seconds(plan.spec.waves[wave.at()].bake.0.saturating_add(spec.deadline.0));
+            if now.since(since) < overdue {
+                return Vec::new();
+            }
+            let said = measured.map_or("never measured", |record| record.sentence.as_str());
+            let sentence = format!("no pass within {} after the bake: {said}", spec.deadline);
+            let evidence = gate::evidence(plan, state, gate, scope, sentence, now);
+            return gate::verdict_events(plan, state, now, which, scope, Verdict::Inconclusive, evidence);
+        }
+        let sentence = measured.map_or_else(String::new, |record| record.sentence.clone());
+        let evidence = gate::evidence(plan, state, gate, scope, sentence, now);
+        if scope != Scope::Guard {
+            events.push(Event::Judged { which, scope, verdict: Verdict::Pass, evidence });
+        }
+    }
+    events.push(Event::WavePassed { wave });
+    events
+}
+
+/// Bake time earned since it was last counted.
+///
+/// Each measurement vouches for the time since the one before, but for no more than its own interval (and a quarter, for
+/// latency): so neither a pause of ours nor a metrics outage is counted as observed time.
+fn credit(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Option<Event> {
+    let record = state.wave(wave);
+    let bake_ms = u64::from(plan.spec.waves[wave.at()].bake.0) * 1000;
+    if record.baked_ms >= bake_ms {
+        return None;
+    }
+    let mut until = now;
+    let mut step = if plan.spec.gates.is_empty() { BAKE_STEP } else { Seconds(0) };
+    for (index, spec) in plan.spec.gates.iter().enumerate() {
+        let gate = GateIndex(index as u16);
+        let measured = state.gate(Which::Planned(gate), scope_of(plan, gate, wave));
+        until = until.min(measured.and_then(|record| record.last_measured_at).unwrap_or(since));
+        step = step.max(spec.every);
+    }
+    let step_ms = u64::from(step.0) * 1000;
+    let gap_ms = until.since_ms(record.credited_until);
+    let earned_ms = gap_ms.min(step_ms + step_ms / 4);
+    // A moment that earns little is left to grow, unless it completes the bake.
+    (earned_ms > 0 && (earned_ms >= step_ms.min(bake_ms - record.baked_ms)))
+        .then_some(Event::BakeCredited { wave, until, earned_ms })
+}
+
+/// The waves that end failed: the one named, or all that are open.
+pub(super) fn fail(plan: &Plan, state: &State, wave: Option<WaveIndex>) -> Vec<Event> {
+    let is_open = |wave: &WaveIndex| {
+        matches!(
+            state.wave(*wave).phase,
+            WavePhase::Blocked { .. } | WavePhase::Open { .. } | WavePhase::Baking { .. }
+        )
+    };
+    let waves = plan.wave_indices().filter(|open| is_open(open) && wave.is_none_or(|wave| wave == *open));
+    waves.map(|wave| Event::WaveFailed { wave }).collect()
+}
+
+/// The decision to roll back, with the first step of every node that is already finished.
+pub(super) fn roll_back(plan: &Plan, state: &State, cause: String) -> Vec<Event> {
+    let mut events = vec![Event::RollbackDecided { cause }];
+    events.extend(restore::begin(plan, state));
+    events
+}
+
+/// Sites of a wave.
+pub(crate) fn sites(plan: &Plan, wave: WaveIndex) -> Vec<SiteIndex> {
+    let batches = plan.waves[wave.at()].batch_indices();
+    batches.map(|batch| plan.batches[batch.at()].site).collect::<BTreeSet<_>>().into_iter().collect()
+}

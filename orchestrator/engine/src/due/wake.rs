@@ -1,0 +1,42 @@
+//! When time alone changes something.
+
+use super::{Due, forward::PROVING_PATIENCE};
+use crate::decide::wave::BAKE_STEP;
+use wavetrain_model::plan::Plan;
+use wavetrain_model::state::{State, WavePhase};
+use wavetrain_model::time::{Seconds, Timestamp};
+
+/// Deadlines of holds and waves, steps of a bake, nodes that wait for another try.
+pub(super) fn times(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
+    for deadline in state.holds.iter().filter_map(|hold| hold.deadline) {
+        due.look_again(deadline);
+    }
+    for wave in plan.wave_indices() {
+        let record = state.wave(wave);
+        for later in record.later.iter().filter(|later| later.until > now) {
+            due.look_again(later.until);
+        }
+        for proving in record.proving.values() {
+            let ripe = proving.since.plus(PROVING_PATIENCE);
+            if ripe > now {
+                due.look_again(ripe);
+            }
+        }
+        match record.phase {
+            WavePhase::Open { since } => {
+                let deadline = since.plus(plan.spec.deadlines.wave);
+                if deadline > now {
+                    due.look_again(deadline);
+                }
+            }
+            WavePhase::Baking { .. } => {
+                let bake_ms = u64::from(plan.spec.waves[wave.at()].bake.0) * 1000;
+                let left = bake_ms.saturating_sub(record.baked_ms).div_ceil(1000);
+                let step = Seconds(u32::try_from(left).unwrap_or(u32::MAX).clamp(1, BAKE_STEP.0));
+                due.look_again(now.plus(step));
+            }
+            WavePhase::Blocked { .. } => due.look_again(now.plus(BAKE_STEP)),
+            WavePhase::Waiting | WavePhase::Passed { .. } | WavePhase::Failed { .. } => {}
+        }
+    }
+}
