@@ -1,0 +1,96 @@
+//! The plan file as written → [`Rollout`]: defaults filled in, references resolved, and everything checked that needs
+//! more than one value to be seen.
+
+mod fleet;
+mod gates;
+mod graph;
+mod limits;
+mod package;
+mod population;
+mod waves;
+
+use crate::code;
+use crate::file;
+use crate::problem::{Problems, quoted};
+use crate::scalar::{Rule, Text};
+use crate::shape::Placed;
+use std::collections::BTreeSet;
+use wavetrain_model::plan;
+use wavetrain_model::spec::Rollout;
+use wavetrain_model::{diagnostic::Span, limit};
+
+/// The checked rollout; None when anything refuses the file.
+pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout> {
+    let Placed { value: written, span } = file.rollout?;
+    let package = package::check(written.package, problems);
+    let fleet = fleet::check(written.fleet, problems);
+    if let (Some(package), Some(fleet)) = (&package, &fleet) {
+        package::fits_fleet(package, fleet, problems);
+    }
+    let gates = gates::check(written.gates, problems);
+    let has_alarms = gates.as_ref().is_some_and(|gates| !gates.is_empty());
+    let partial = written.partial.value.0;
+    let waves = written.waves.and_then(|waves| {
+        waves::check(&waves.value.0, fleet.as_ref().map(|fleet| &fleet.value), partial, has_alarms, problems)
+    });
+    let limits = limits::check(written.limits.value, problems);
+    let rollback =
+        limits::rollback(written.rollback.value, package.as_ref().map(|package| &package.value), problems);
+    let deadlines = limits::deadlines(&written.deadlines, problems);
+    let api = limits::api(&written.api, problems);
+    let name = written.name?.value.text;
+    let rollout = Rollout {
+        salt: written.salt.map_or_else(|| name.clone(), |salt| salt.value.text),
+        name,
+        package: package?.value,
+        fleet: fleet?.value,
+        waves: waves?,
+        partial,
+        limits,
+        gates: gates?,
+        rollback,
+        deadlines,
+        api,
+    };
+    questions(&rollout, span, problems);
+    (!problems.has_errors()).then_some(rollout)
+}
+
+/// Tag questions are asked in every site, and answered in one machine word per node.
+fn questions(rollout: &Rollout, span: Span, problems: &mut Problems) {
+    let asked = plan::tag_questions(rollout).len();
+    if asked > limit::TAG_QUESTIONS {
+        problems.error(
+            code::QUESTIONS,
+            span,
+            format!(
+                "the rollout asks {asked} questions about tags; at most {} are possible",
+                limit::TAG_QUESTIONS
+            ),
+            "name fewer values in `max_unavailable`, and fewer keys in `select` and `exclude`",
+        );
+    }
+}
+
+/// The texts of a list without repeats, which are reported.
+fn distinct<R: Rule>(items: Vec<Placed<Text<R>>>, problems: &mut Problems) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut kept = Vec::with_capacity(items.len());
+    for item in items {
+        if seen.insert(item.value.text.clone()) {
+            kept.push(item.value.text);
+        } else {
+            repeated(&item.value.text, item.span, problems);
+        }
+    }
+    kept
+}
+
+fn repeated(text: &str, span: Span, problems: &mut Problems) {
+    problems.error(
+        code::REPEATED,
+        span,
+        format!("{} is listed twice", quoted(text)),
+        "delete one of the two",
+    );
+}

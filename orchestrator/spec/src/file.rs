@@ -1,0 +1,300 @@
+//! The plan file as it is written: one struct per mapping. Keys, defaults and descriptions stand here and nowhere else.
+
+use crate::scalar::{Length, Quantity, Share, Switch, Text, Whole, Word};
+use crate::shape::{List, OneOrMany, Table, shape};
+use crate::text::{
+    Account, AgentVersion, AlarmName, ApiVersion, Approver, ArgumentKey, ArgumentValue, ChosenVersion,
+    Command, Expectation, ExternalId, KnownRegion, Name, NodeName, Pace, PackageName, PlatformWord,
+    RestoreVersion, RoleTemplate, TagKey, TagValue,
+};
+use wavetrain_model::limit;
+use wavetrain_model::spec::{InstallMode, InsufficientData, Reaction};
+
+/// Seconds in a minute, an hour, a day; a year bounds every length of time.
+const MINUTE: u32 = 60;
+const HOUR: u32 = 60 * MINUTE;
+const DAY: u32 = 24 * HOUR;
+const YEAR: u32 = 365 * DAY;
+
+/// `TimeoutSeconds` of SendCommand: 30 seconds to 30 days.
+const DELIVERY_MIN: u32 = 30;
+const DELIVERY_MAX: u32 = 2_592_000;
+
+/// Accounts, Regions and node ids of one list.
+const LISTED: usize = 10_000;
+
+/// Tag keys of one selection.
+const TAG_KEYS: usize = 32;
+
+/// Kinds of checks that a gate can name, those of other versions included.
+pub const GATE_KINDS: [&str; 8] =
+    ["alarms", "compliance", "metric", "compare", "prometheus", "http", "probe", "approval"];
+
+type Accounts = List<Text<Account>, 1, LISTED>;
+type Regions = List<KnownRegion, 1, 100>;
+type Tags = Table<Text<TagKey>, OneOrMany<Text<TagValue>>, 1, TAG_KEYS>;
+type OneTag = Table<Text<TagKey>, Text<TagValue>, 1, 1>;
+
+shape! {
+    /// A plan file: which package goes where, in which order, under which conditions.
+    PlanFile = "a plan file" {
+        /// Format of this file: `wavetrain/v1`.
+        required api_version "apiVersion": Text<ApiVersion>;
+        /// The rollout that the file describes.
+        required rollout "rollout": Rollout;
+    }
+}
+
+shape! {
+    /// One rollout.
+    Rollout = "a rollout" {
+        /// Name of the rollout; one rollout of a name can be active at a time.
+        required name "name": Text<Name>;
+        /// What is installed.
+        required package "package": Package;
+        /// Which nodes.
+        required fleet "fleet": Fleet;
+        /// In which order the nodes get it.
+        required waves "waves": List<Wave, 1, { limit::WAVES_PER_ROLLOUT }>;
+        /// Whether the waves may end below 100 %.
+        defaulted partial "partial": Switch = "no";
+        /// Salt of the order of nodes within a wave; the rollout's name unless given. Two rollouts with one salt take the
+        /// nodes in one order.
+        optional salt "salt": Text<Name>;
+        /// How much changes at once, and how many failures are tolerated.
+        section limits "limits": Limits;
+        /// What must hold between waves, beside the failure limits.
+        optional gates "gates": List<Gate, 0, { limit::GATES_PER_ROLLOUT }>;
+        /// What happens when something fails.
+        section rollback "rollback": Rollback;
+        /// How long is waited for what.
+        section deadlines "deadlines": Deadlines;
+        /// How hard AWS is asked.
+        section api "api": Api;
+    }
+}
+
+shape! {
+    /// The Distributor package and the version to install.
+    Package = "a package" {
+        /// Name of the package document, not its ARN.
+        required name "name": Text<PackageName>;
+        /// Account that publishes the package, and shares it with the others.
+        required owner "owner": Text<Account>;
+        /// VersionName to install. Neither `latest` nor blank.
+        required version "version": ChosenVersion;
+        /// `reinstall`: the old version is uninstalled first; `in-place`: the package's update script runs.
+        defaulted install "install": Word<InstallMode> = "reinstall";
+        /// Environment of the package's scripts; keys begin with `SSM_`, values may be `{{ssm:/path}}`.
+        optional arguments "arguments": Table<Text<ArgumentKey>, Text<ArgumentValue>, 0, 100>;
+        /// Commands that print the installed product's version: the only proof of what is on a node.
+        optional probe "probe": Probe;
+    }
+}
+
+shape! {
+    /// Commands that print the installed product's version.
+    Probe = "a probe" {
+        /// Shell command for Linux nodes.
+        optional linux "linux": Text<Command>;
+        /// PowerShell command for Windows nodes.
+        optional windows "windows": Text<Command>;
+        /// What is printed for a version, with `{version}` or `{version_without_revision}` in it. Unless given: the
+        /// version itself, or the version without its last `-revision`.
+        optional expect "expect": Text<Expectation>;
+    }
+}
+
+shape! {
+    /// Which nodes.
+    Fleet = "a fleet", later ["organization"] {
+        /// Accounts with nodes.
+        required accounts "accounts": Accounts;
+        /// Regions with nodes, in each of the accounts.
+        required regions "regions": Regions;
+        /// Role to assume in each account, with `{account}` in it. One account can do without.
+        optional role "role": Text<RoleTemplate>;
+        /// External id that the role demands.
+        optional external_id "external_id": Text<ExternalId>;
+        /// Only nodes with all of these tags. Unless given: every managed node.
+        optional select "select": Selection;
+        /// Not these nodes.
+        optional exclude "exclude": Exclusion;
+        /// Least share of the selected nodes that must be eligible; below it the rollout does not start.
+        defaulted min_coverage "min_coverage": Share = "90%";
+        /// A node that SSM has not seen for longer is not eligible.
+        defaulted max_offline_age "max_offline_age": Length<MINUTE, YEAR> = "24h";
+        /// Oldest SSM agent that can be trusted with a reinstall.
+        defaulted min_agent "min_agent": Text<AgentVersion> = "3.1.1374.0";
+    }
+}
+
+shape! {
+    /// Nodes to include.
+    Selection = "a selection" {
+        /// A node must have every key, with one of its values.
+        required tags "tags": Tags;
+    }
+}
+
+shape! {
+    /// Nodes to leave alone.
+    Exclusion = "an exclusion" {
+        /// Nodes with any of these tags.
+        optional tags "tags": Tags;
+        /// Nodes by id.
+        optional nodes "nodes": List<Text<NodeName>, 1, LISTED>;
+    }
+}
+
+shape! {
+    /// One wave: the nodes of a tag (the canary), or a cumulative percentage.
+    Wave = "a wave" {
+        /// Name of the wave.
+        required name "name": Text<Name>;
+        /// All nodes with this tag.
+        optional tag "tag": OneTag;
+        /// Share of the nodes that have the version after this wave, earlier waves included.
+        optional percent "percent": Share;
+        /// How long the wave is watched after its last node, before it counts as passed.
+        defaulted bake "bake": Length<0, { 30 * DAY }> = "0s";
+        /// Waves that must have passed before; the wave above unless given.
+        optional after "after": List<Text<Name>, 0, { limit::WAVES_PER_ROLLOUT }>;
+        /// Restricts the nodes that the percentage counts.
+        optional within "where": Where;
+        /// Whether a canary that lacks a platform or an architecture gets a node of it; `no`: the plan is refused.
+        optional top_up "top_up": Switch;
+        /// People who must agree before the wave begins.
+        optional approval "approval": Approval;
+    }
+}
+
+shape! {
+    /// Restriction of a wave; what is not given is not restricted.
+    Where = "a `where`" {
+        /// Only nodes of these accounts.
+        optional accounts "accounts": Accounts;
+        /// Only nodes in these Regions.
+        optional regions "regions": Regions;
+        /// Only nodes of these platforms.
+        optional platforms "platforms": List<PlatformWord, 1, 2>;
+    }
+}
+
+shape! {
+    /// People who must agree.
+    Approval = "an approval" {
+        /// People or groups, any of whom may agree.
+        required from "from": List<Text<Approver>, 1, 100>;
+        /// Unanswered for longer, the rollout ends and nodes stay as they are.
+        defaulted within "within": Length<MINUTE, { 90 * DAY }> = "24h";
+    }
+}
+
+shape! {
+    /// How much changes at once, and how many failures are tolerated.
+    Limits = "limits" {
+        /// Nodes that change at once, as a number or a share of the wave.
+        defaulted in_flight "in_flight": Quantity<1> = "10%";
+        /// Nodes that change at once in one account and Region.
+        optional per_site "per_site": Quantity<1>;
+        /// Nodes that change at once among those with one tag value.
+        optional max_unavailable "max_unavailable": List<MaxUnavailable, 0, 64>;
+        /// Failed nodes tolerated; one more stops the rollout.
+        defaulted failures "failures": Quantity<0> = "2%";
+        /// Nodes tolerated that could not be reached; one more stops the rollout.
+        defaulted undelivered "undelivered": Quantity<0> = "5%";
+    }
+}
+
+shape! {
+    /// Nodes with one value of this tag that may change at once.
+    MaxUnavailable = "a `max_unavailable`" {
+        /// The tag; each value is counted on its own.
+        required tag "tag": Table<Text<TagKey>, OneOrMany<Text<TagValue>>, 1, 1>;
+        /// Nodes of one value that may change at once.
+        defaulted nodes "nodes": Whole<1, 2_000_000> = "1";
+    }
+}
+
+shape! {
+    /// A check between waves.
+    Gate = "a gate", later ["compliance", "metric", "compare", "prometheus", "http", "probe", "approval"] {
+        /// Name of the gate.
+        required name "name": Text<Name>;
+        /// Whether it is also watched from the first install to the last bake.
+        defaulted guard "guard": Switch = "no";
+        /// Whether it must also pass before each wave begins.
+        defaulted blocker "blocker": Switch = "no";
+        /// CloudWatch alarms in every account and Region of the fleet.
+        optional alarms "alarms": Alarms;
+        /// Time between two measurements.
+        defaulted every "every": Length<10, DAY> = "1m";
+        /// Failed measurements tolerated; one more fails the gate.
+        defaulted failure_limit "failure_limit": Whole<0, 1000> = "0";
+        /// Measurements in a row that may go wrong; one more is an error.
+        defaulted consecutive_error_limit "consecutive_error_limit": Whole<0, 1000> = "4";
+        /// Without a verdict for longer, the gate is inconclusive.
+        defaulted deadline "deadline": Length<MINUTE, { 30 * DAY }> = "1h";
+    }
+}
+
+shape! {
+    /// CloudWatch alarms, by name, by prefix, or both.
+    Alarms = "alarms" {
+        /// Alarms that must exist.
+        optional names "names": List<Text<AlarmName>, 1, 100>;
+        /// All alarms whose name begins so.
+        optional prefix "prefix": Text<AlarmName>;
+        /// What an alarm without data means.
+        defaulted insufficient_data "insufficient_data": Word<InsufficientData> = "inconclusive";
+    }
+}
+
+shape! {
+    /// What happens when something fails.
+    Rollback = "a rollback" {
+        /// `recorded`, or the version for nodes whose own previous version is not known.
+        defaulted to "to": RestoreVersion = "recorded";
+        /// Leave nodes out whose previous version is only assumed.
+        defaulted require_known "require_known": Switch = "no";
+        /// After a failed gate, or more failures than tolerated.
+        defaulted on_fail "on_fail": Word<Reaction> = "rollback";
+        /// After a gate that could not be measured.
+        defaulted on_error "on_error": Word<Reaction> = "pause";
+        /// After a gate that measured too little.
+        defaulted on_inconclusive "on_inconclusive": Word<Reaction> = "pause";
+        /// Nodes restored at once, as a multiple of `in_flight`.
+        defaulted pace "pace": Text<Pace> = "3x";
+    }
+}
+
+shape! {
+    /// How long is waited for what.
+    Deadlines = "deadlines" {
+        /// A node that has not begun by then is undelivered.
+        defaulted delivery "delivery": Length<DELIVERY_MIN, DELIVERY_MAX> = "30m";
+        /// A command that says nothing for this much longer has an unknown outcome.
+        defaulted execution "execution": Length<MINUTE, { 7 * DAY }> = "2h";
+        /// A wave that has not ended by then: its remaining nodes are undelivered.
+        defaulted wave "wave": Length<MINUTE, { 90 * DAY }> = "12h";
+        /// Nobody answers a hold by then: the rollout ends and nodes stay as they are.
+        defaulted hold "hold": Length<MINUTE, YEAR> = "24h";
+    }
+}
+
+shape! {
+    /// How hard AWS is asked.
+    Api = "an `api`" {
+        /// Calls a second to one account and Region.
+        defaulted requests_per_second "requests_per_second": Whole<1, 100> = "3";
+        /// Calls that may follow each other without a pause.
+        defaulted burst "burst": Whole<1, 1000> = "5";
+        /// Time from sending a command to the first look at it.
+        defaulted first_poll "first_poll": Length<1, HOUR> = "4s";
+        /// Longest time between two looks at a command.
+        defaulted longest_poll "longest_poll": Length<1, HOUR> = "30s";
+        /// Time after a restart in which an unlisted command may still turn up.
+        defaulted settle "settle": Length<30, HOUR> = "2m";
+    }
+}

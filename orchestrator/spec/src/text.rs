@@ -1,0 +1,290 @@
+//! The texts of a plan file that have a form of their own.
+
+use crate::code::{self, Code};
+use crate::problem::{Problems, nearest, quoted};
+use crate::region;
+use crate::scalar::{Rule, Text, Vocabulary, Word, consists_of};
+use crate::shape::{Shape, scalar};
+use crate::tree::Node;
+use schemars::{Schema, SchemaGenerator, json_schema};
+use wavetrain_model::fleet::Platform;
+use wavetrain_model::spec::{InstallMode, InsufficientData, Reaction};
+
+macro_rules! rule {
+    (
+        $(#[doc = $doc:literal])*
+        $name:ident = $noun:literal, $code:ident, $pattern:literal, $help:literal, $holds:expr
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Debug)]
+        pub enum $name {}
+
+        impl Rule for $name {
+            const NOUN: &'static str = $noun;
+            const CODE: Code = code::$code;
+            const PATTERN: &'static str = $pattern;
+            const HELP: &'static str = $help;
+            fn holds(text: &str) -> bool {
+                let holds: fn(&str) -> bool = $holds;
+                holds(text)
+            }
+        }
+    };
+}
+
+fn is_plain(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-')
+}
+
+rule! {
+    /// Name of a rollout, a wave or a gate: part of metric labels, file names and command lines.
+    Name = "a name", NAME, "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+    "use 1 to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or a digit",
+    |text| consists_of(text, 1, 64, is_plain) && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
+
+rule! {
+    /// `Name` of CreateDocument.
+    PackageName = "the name of a Distributor package", PACKAGE_NAME, "^[A-Za-z0-9._-]{3,128}$",
+    "use the document's name (3 to 128 letters, digits, `.`, `_` and `-`), not its ARN: the ARN follows from `owner`",
+    |text| consists_of(text, 3, 128, is_plain)
+}
+
+rule! {
+    /// `VersionName` of CreateDocument.
+    VersionName = "a version name", VERSION_NAME, "^[A-Za-z0-9._-]{1,128}$",
+    "use the VersionName that the package was published with: 1 to 128 letters, digits, `.`, `_` and `-`",
+    |text| consists_of(text, 1, 128, is_plain)
+}
+
+rule! {
+    /// An AWS account.
+    Account = "an account id", ACCOUNT, "^[0-9]{12}$",
+    "an account id has twelve digits; keep it in quotes, so that no tool drops a leading zero",
+    |text| consists_of(text, 12, 12, |digit| digit.is_ascii_digit())
+}
+
+rule! {
+    /// Key of `additionalArguments`.
+    ArgumentKey = "a key of install arguments", ARGUMENT_KEY, "^SSM_[A-Za-z0-9_]{1,124}$",
+    "the agent accepts only keys that begin with `SSM_`, followed by letters, digits and `_`",
+    |text| text.strip_prefix("SSM_").is_some_and(|rest| {
+        consists_of(rest, 1, 124, |character| character.is_ascii_alphanumeric() || character == '_')
+    })
+}
+
+rule! {
+    /// Value of `additionalArguments`.
+    ArgumentValue = "an argument of at most 4096 characters without control characters", TEXT, "^[^\\x00-\\x1f]{0,4096}$",
+    "write one line; longer settings belong into Parameter Store, as `{{ssm:/path}}`",
+    |text| consists_of(text, 0, 4096, |character| !character.is_control())
+}
+
+rule! {
+    /// A shell or PowerShell command; may have several lines.
+    Command = "a command of 1 to 8192 characters", TEXT, "^[\\s\\S]{1,8192}$",
+    "write the command that prints the product's version, and nothing else",
+    |text| !text.trim().is_empty() && consists_of(text, 1, 8192, |character| !character.is_control() || character == '\n' || character == '\t')
+}
+
+rule! {
+    /// How a print corresponds to a VersionName.
+    Expectation = "a pattern of what the probe prints", EXPECT, "\\{version(_without_revision)?\\}",
+    "write what the probe prints, with `{version}` or `{version_without_revision}` where the version stands",
+    |text| {
+        let rest = text.replace("{version_without_revision}", "").replace("{version}", "");
+        rest != text && consists_of(text, 1, 256, |character| !character.is_control()) && !rest.contains(['{', '}'])
+    }
+}
+
+rule! {
+    /// `ExternalId` of AssumeRole.
+    ExternalId = "an external id", EXTERNAL_ID, "^[A-Za-z0-9_+=,.@:/-]{2,1224}$",
+    "an external id has 2 to 1224 letters, digits and `_+=,.@:/-`",
+    |text| consists_of(text, 2, 1224, |character| {
+        character.is_ascii_alphanumeric() || "_+=,.@:/-".contains(character)
+    })
+}
+
+rule! {
+    /// ARN of a role, with `{account}` in it.
+    RoleTemplate = "a role ARN with `{account}` for the account", ROLE,
+    "^arn:aws[a-z-]*:iam::\\{account\\}:role/[A-Za-z0-9_+=,.@/-]{1,512}$",
+    "write it as `arn:aws:iam::{account}:role/NAME`; every account has a role of this name",
+    is_role_template
+}
+
+rule! {
+    /// Key of a tag.
+    TagKey = "a tag key", TAG, "^[^\\x00-\\x1f]{1,128}$",
+    "a tag key has 1 to 128 characters",
+    |text| consists_of(text, 1, 128, |character| !character.is_control())
+}
+
+rule! {
+    /// Value of a tag.
+    TagValue = "a tag value", TAG, "^[^\\x00-\\x1f]{0,256}$",
+    "a tag value has at most 256 characters",
+    |text| consists_of(text, 0, 256, |character| !character.is_control())
+}
+
+rule! {
+    /// A managed node, EC2 or hybrid.
+    NodeName = "a node id", NODE, "^(i-[0-9a-f]{8}|i-[0-9a-f]{17}|mi-[0-9a-f]{17})$",
+    "a node id is `i-` with 8 or 17 hexadecimal digits, or `mi-` with 17",
+    is_node_id
+}
+
+rule! {
+    /// Version of the SSM agent.
+    AgentVersion = "an SSM agent version", AGENT_VERSION, "^[0-9]{1,9}(\\.[0-9]{1,9}){3}$",
+    "write four numbers with dots, such as `3.1.1374.0`",
+    |text| {
+        let is_number = |part: &str| consists_of(part, 1, 9, |digit| digit.is_ascii_digit());
+        text.split('.').count() == 4 && text.split('.').all(is_number)
+    }
+}
+
+rule! {
+    /// A person or a group; recorded, not resolved.
+    Approver = "a name of a person or group", TEXT, "^[^\\x00-\\x1f]{1,128}$",
+    "write 1 to 128 characters on one line",
+    |text| !text.trim().is_empty() && consists_of(text, 1, 128, |character| !character.is_control())
+}
+
+rule! {
+    /// `AlarmName` of PutMetricAlarm, or a prefix of one.
+    AlarmName = "an alarm name", ALARM_NAME, "^[^\\x00-\\x1f]{1,255}$",
+    "an alarm name (or prefix) has 1 to 255 characters",
+    |text| consists_of(text, 1, 255, |character| !character.is_control())
+}
+
+rule! {
+    /// `3x`.
+    Pace = "a pace", PACE, "^([1-9]|10)x$",
+    "write a multiple of the forward concurrency from `1x` to `10x`",
+    |text| text.strip_suffix('x').is_some_and(|times| {
+        times.len() <= 2 && !times.starts_with(['0', '+']) && matches!(times.parse::<u32>(), Ok(1..=10))
+    })
+}
+
+rule! {
+    /// The plan file's format.
+    ApiVersion = "a known format of plan files", API_VERSION, "^wavetrain/v1$",
+    "write `apiVersion: wavetrain/v1`",
+    |text| text == crate::API_VERSION
+}
+
+fn is_role_template(text: &str) -> bool {
+    let Some((before, path)) = text.split_once(":iam::{account}:role/") else { return false };
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_allowed = |character: char| character.is_ascii_alphanumeric() || "_+=,.@-".contains(character);
+    before.strip_prefix("arn:").is_some_and(|partition| region::PARTITIONS.contains(&partition))
+        && consists_of(name, 1, 64, is_allowed)
+        && consists_of(folders, 0, 511, |character| is_allowed(character) || character == '/')
+}
+
+fn is_node_id(text: &str) -> bool {
+    let is_hex = |text: &str, length| {
+        consists_of(text, length, length, |digit| digit.is_ascii_digit() || ('a'..='f').contains(&digit))
+    };
+    match (text.strip_prefix("mi-"), text.strip_prefix("i-")) {
+        (Some(hex), _) => is_hex(hex, 17),
+        (_, Some(hex)) => is_hex(hex, 17) || is_hex(hex, 8),
+        _ => false,
+    }
+}
+
+/// A VersionName that names one version: the words for "whichever" are refused.
+#[derive(Debug, Clone)]
+pub struct ChosenVersion(pub Text<VersionName>);
+
+impl Shape for ChosenVersion {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let text = scalar(node, VersionName::NOUN, problems)?;
+        let word = text.trim().trim_start_matches('$').to_lowercase();
+        if matches!(word.as_str(), "" | "latest" | "default") {
+            problems.error(
+                code::CHOSEN_VERSION,
+                node.span,
+                format!("{} does not name one version", quoted(text)),
+                "write the VersionName to install; what is newest may change while the rollout runs",
+            );
+            return None;
+        }
+        Text::read(node, problems).map(Self)
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": VersionName::PATTERN,
+            "not": { "enum": ["latest", "default", "LATEST", "DEFAULT", "Latest", "Default"] },
+        })
+    }
+}
+
+/// `recorded`, or a version.
+#[derive(Debug, Clone)]
+pub struct RestoreVersion(pub Option<ChosenVersion>);
+
+impl Shape for RestoreVersion {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let text = scalar(node, "`recorded` or a version name", problems)?;
+        if &**text == "recorded" {
+            return Some(Self(None));
+        }
+        ChosenVersion::read(node, problems).map(|version| Self(Some(version)))
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        ChosenVersion::schema(generator)
+    }
+}
+
+/// A Region that AWS has.
+#[derive(Debug, Clone)]
+pub struct KnownRegion(pub &'static region::Known);
+
+impl Shape for KnownRegion {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let text = scalar(node, "a Region", problems)?;
+        if let Some(known) = region::find(text) {
+            return Some(Self(known));
+        }
+        let help = match nearest(text, region::names()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => "write a Region code such as `eu-west-1`, not its display name or an Availability Zone"
+                .to_owned(),
+        };
+        problems.error(code::REGION, node.span, format!("there is no Region {}", quoted(text)), help);
+        None
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": region::names().collect::<Vec<_>>() })
+    }
+}
+
+impl Vocabulary for InstallMode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("reinstall", Self::Reinstall), ("in-place", Self::InPlace)];
+}
+
+impl Vocabulary for Reaction {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("rollback", Self::Rollback), ("pause", Self::Pause), ("abort", Self::Abort)];
+}
+
+impl Vocabulary for InsufficientData {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("inconclusive", Self::Inconclusive), ("fail", Self::Fail), ("ignore", Self::Ignore)];
+}
+
+/// macOS is missing on purpose: Distributor does not install there.
+impl Vocabulary for Platform {
+    const WORDS: &'static [(&'static str, Self)] = &[("linux", Self::Linux), ("windows", Self::Windows)];
+}
+
+/// A platform's word.
+pub type PlatformWord = Word<Platform>;
