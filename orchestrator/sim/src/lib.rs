@@ -10,5 +10,18 @@
 //! Start at [`agent::run`] for what happens on one node, at [`world`] for everything around it.
 
 pub mod agent;
+pub mod api;
 pub mod clock;
+pub mod cloudwatch;
+pub mod door;
+pub mod fault;
+pub mod fleet;
+pub mod package;
+mod page;
 pub mod random;
+pub mod record;
+pub mod serve;
+pub mod ssm;
+pub mod sts;
+pub mod world;
+pub mod world_file;

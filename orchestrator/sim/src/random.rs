@@ -102,7 +102,8 @@ mod tests {
     #[test]
     fn ranges_include_both_ends() {
         let root = Chance::from_seed(2);
-        let seen: std::collections::BTreeSet<u64> = (0..200).map(|n| root.numbered(n).between(3, 5)).collect();
+        let seen: std::collections::BTreeSet<u64> =
+            (0..200).map(|n| root.numbered(n).between(3, 5)).collect();
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), vec![3, 4, 5]);
         assert_eq!(root.between(5, 5), 5);
         assert_eq!(root.between(9, 5), 9);

@@ -107,14 +107,8 @@ impl Bench {
 
     fn begin(&mut self, request: &ConfigurePackage) -> Run {
         let bits = self.bits.clone();
-        let run = configure_package(
-            request,
-            &self.node,
-            &mut self.agent,
-            &|_| bits.clone(),
-            &self.shelf,
-            self.now,
-        );
+        let run =
+            configure_package(request, &self.node, &mut self.agent, &|_| bits.clone(), &self.shelf, self.now);
         if let Some((_, bits)) = run.changes.last() {
             self.bits = bits.clone();
         }
@@ -360,7 +354,9 @@ fn row_l_a_failing_uninstall_script_does_not_stop_an_upgrade() {
     bench.publish("2.0", ruled(Rule { uninstall: Effect::Fail, ..Rule::default() }));
     let run = bench.install("2.0");
     assert_success(&run);
-    assert!(run.report.stderr.contains("Failed to uninstall version 1.0 of package; uninstall status Failed"));
+    assert!(
+        run.report.stderr.contains("Failed to uninstall version 1.0 of package; uninstall status Failed")
+    );
     bench.assert_state(Phase::Installed, "2.0");
     bench.assert_bits(Some("2.0"));
 }
@@ -533,10 +529,7 @@ fn row_y_a_held_lock_fails_at_once() {
     let state = bench.state();
     let second = bench.begin(&request(Action::Install, "1.0"));
     assert_failed(&second);
-    assert_eq!(
-        second.report.stderr,
-        "Package \"hello\" is already in the process of action \"Install\"\n"
-    );
+    assert_eq!(second.report.stderr, "Package \"hello\" is already in the process of action \"Install\"\n");
     assert!(second.changes.is_empty());
     assert_eq!(bench.state(), state);
 }
@@ -685,7 +678,8 @@ fn additional_arguments_are_checked_on_the_node() {
 #[test]
 fn a_node_without_a_file_in_the_manifest_fails_untouched() {
     let mut bench = upgraded_node();
-    let text = "failed to find platform: no manifest found for platform: amazon, version 2023, architecture x86_64";
+    let text =
+        "failed to find platform: no manifest found for platform: amazon, version 2023, architecture x86_64";
     bench.good("2.0");
     bench.shelf.borrow_mut().versions[1].1.payload = Err(text.to_owned());
     let run = bench.install("2.0");

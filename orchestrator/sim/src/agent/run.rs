@@ -60,6 +60,8 @@ pub enum Ending {
 pub struct Report {
     /// The ending.
     pub ending: Ending,
+    /// Exit code of the step. The package plugin says 1 for every failure, whatever its script said.
+    pub code: i32,
     /// Standard output, not cut.
     pub stdout: String,
     /// Standard error, not cut.
@@ -69,7 +71,7 @@ pub struct Report {
 impl Report {
     /// A failure before anything was touched.
     pub fn failed(stderr: impl Into<String>) -> Self {
-        Self { ending: Ending::Failed, stdout: String::new(), stderr: stderr.into() + "\n" }
+        Self { ending: Ending::Failed, code: 1, stdout: String::new(), stderr: stderr.into() + "\n" }
     }
 }
 
@@ -253,8 +255,13 @@ impl Worker<'_> {
             Step::Failed | Step::Reboot => Ending::Failed,
         };
         let (stdout, stderr) = self.transcript.finish();
+        let code = match ending {
+            Ending::Success => 0,
+            Ending::TimedOut => 137,
+            Ending::Failed | Ending::NoAnswer => 1,
+        };
         Run {
-            report: Report { ending, stdout, stderr },
+            report: Report { ending, code, stdout, stderr },
             product: self.effects.product,
             changes: self.effects.changes,
             reboots: self.effects.reboots,
@@ -295,14 +302,14 @@ impl Worker<'_> {
             (Phase::RollbackUninstall, Some(old)) => self.roll_back(pass, &target, &old),
             (Phase::Installing | Phase::Updating, old) => {
                 self.install_step(pass, &target, old.as_deref(), phase == Phase::Updating)
-            },
+            }
             (_, Some(old)) if !in_place => {
                 set_state(pass.local, &target, Phase::Upgrading);
                 if let Some(stop) = self.uninstall_for_upgrade(pass, &old) {
                     return stop;
                 }
                 self.install_step(pass, &target, Some(&old), false)
-            },
+            }
             (_, old) => self.install_step(pass, &target, old.as_deref(), in_place),
         }
     }
@@ -322,8 +329,8 @@ impl Worker<'_> {
             Effect::Hang => return Step::NoAnswer,
             Effect::Ok | Effect::Silent if self.validates(pass, target) => {
                 return self.installed(pass, target, old);
-            },
-            _ => {},
+            }
+            _ => {}
         }
         self.transcript.error("Failed to install package; install status Failed");
         match old {
@@ -331,7 +338,7 @@ impl Worker<'_> {
             None => {
                 set_state(pass.local, target, Phase::Failed);
                 if run.effect == Effect::TimeOut { Step::TimedOut } else { Step::Failed }
-            },
+            }
         }
     }
 
@@ -355,20 +362,23 @@ impl Worker<'_> {
                 self.transcript.error("Failed to install package; install status Failed");
                 set_state(pass.local, old, Phase::Failed);
                 Step::Failed
-            },
+            }
         }
     }
 
     /// After a reboot in the middle of the rollback's install: only the check is left.
     fn resume_rollback(&mut self, pass: &mut Pass<'_>, new: &str, old: &str) -> Step {
-        if self.validates(pass, old) { self.rolled_back(pass, new, old) } else { self.install_back(pass, new, old) }
+        if self.validates(pass, old) {
+            self.rolled_back(pass, new, old)
+        } else {
+            self.install_back(pass, new, old)
+        }
     }
 
     fn rolled_back(&mut self, pass: &mut Pass<'_>, new: &str, old: &str) -> Step {
         let package = &pass.fetched.key;
-        self.transcript.close(format!(
-            "Failed to install {package} {new}, successfully rolled back to {package} {old}"
-        ));
+        self.transcript
+            .close(format!("Failed to install {package} {new}, successfully rolled back to {package} {old}"));
         pass.local.directories.remove(new);
         set_installed(pass.local, old);
         Step::Failed
@@ -392,13 +402,13 @@ impl Worker<'_> {
             Effect::Ok | Effect::Silent => {
                 self.transcript.close(format!("Successfully uninstalled {package} {version}"));
                 None
-            },
+            }
             _ => {
                 self.transcript.error(format!(
                     "Failed to uninstall version {version} of package; uninstall status Failed"
                 ));
                 None
-            },
+            }
         }
     }
 
@@ -423,14 +433,14 @@ impl Worker<'_> {
                 pass.local.directories.remove(&wanted);
                 set_state(pass.local, "", Phase::None);
                 Step::Success
-            },
+            }
             _ => {
                 self.transcript.error(format!(
                     "Failed to uninstall version {wanted} of package; uninstall status Failed"
                 ));
                 set_state(pass.local, &wanted, Phase::Failed);
                 Step::Failed
-            },
+            }
         }
     }
 
@@ -444,15 +454,16 @@ impl Worker<'_> {
         }
         let payload = pass.fetched.payload.clone()?;
         let download = self.node.chance.named("download").numbered(self.effects.elapsed_millis);
-        self.effects.elapsed_millis += (download.between(300, 1500) as f64 * self.node.slowness.max(0.0)) as u64;
+        self.effects.elapsed_millis +=
+            (download.between(300, 1500) as f64 * self.node.slowness.max(0.0)) as u64;
         match payload.behaviour.contents {
             Contents::Complete => {
                 pass.local.directories.insert(version.to_owned(), payload);
                 Ok(())
-            },
+            }
             Contents::MissingInstall => {
                 Err("Package is not supported (package is missing install action)".to_owned())
-            },
+            }
             Contents::Incomplete => Err("Package is incomplete".to_owned()),
         }
     }
@@ -500,7 +511,14 @@ impl Worker<'_> {
         run
     }
 
-    fn narrate(&mut self, pass: &Pass<'_>, version: &str, script: Script, payload: &Payload, run: &ScriptRun) {
+    fn narrate(
+        &mut self,
+        pass: &Pass<'_>,
+        version: &str,
+        script: Script,
+        payload: &Payload,
+        run: &ScriptRun,
+    ) {
         let said = format!("{} {} {}", present(script), payload.product, payload.version);
         self.transcript.script(self.node.platform, &pass.fetched.key, version, script, &said, run);
     }
@@ -520,7 +538,7 @@ fn bits_after(before: &Bits, script: Script, effect: Effect, version: &Arc<str>)
     match (effect, script) {
         (Effect::Ok | Effect::Silent | Effect::Reboot, Script::Install | Script::Update) => {
             Bits { version: Some(Arc::clone(version)), debris: false }
-        },
+        }
         (Effect::Ok | Effect::Silent | Effect::Reboot, Script::Uninstall) => Bits::default(),
         (Effect::Ok | Effect::Silent | Effect::Reboot, Script::Validate) => before.clone(),
         (_, Script::Install | Script::Update) => Bits { debris: true, ..before.clone() },

@@ -1,0 +1,384 @@
+//! Sites and managed nodes, generated from a world file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::agent::behaviour::{NodeTraits, PlatformType};
+use crate::agent::local::{Agent, Bits, InstallState, Phase};
+use crate::clock::WorldTime;
+use crate::package::Catalogue;
+use crate::random::Chance;
+use crate::record::History;
+use crate::world_file::{NodeGroup, PartialTag, Trouble, WorldFile};
+
+/// Index of a node in its world.
+pub type NodeIndex = u32;
+
+/// One account in one Region.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Account id.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Its nodes.
+    pub nodes: Vec<NodeIndex>,
+}
+
+/// What the nodes of a group share.
+#[derive(Debug)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// Operating system.
+    pub platform: PlatformType,
+    /// `PlatformName`.
+    pub platform_name: String,
+    /// `PlatformVersion`.
+    pub platform_version: String,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// Tags of every node.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Whether the service can reach a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Its agent answers.
+    Online,
+    /// Its agent does not answer.
+    Offline,
+    /// It is gone.
+    Terminated,
+}
+
+/// A version found on a node at the start.
+#[derive(Debug, Clone)]
+pub struct Preinstalled {
+    product: Arc<str>,
+    version: Arc<str>,
+    manifest_cached: bool,
+}
+
+/// One managed node.
+#[derive(Debug)]
+pub struct Node {
+    /// `i-` and 17 hexadecimal digits.
+    pub id: Arc<str>,
+    /// Index of its site.
+    pub site: u32,
+    /// Its group.
+    pub group: Arc<Group>,
+    /// Number within group and site.
+    pub number: u32,
+    /// Tags beyond those of the group.
+    pub extra_tags: Vec<(String, String)>,
+    /// Version of the agent.
+    pub agent_version: Arc<str>,
+    /// Whether it can be reached.
+    pub reach: Reach,
+    /// When that last changed, which is also the last ping of a node that is not online.
+    pub reach_since: WorldTime,
+    /// Package actions fail until then.
+    pub locked_until: Option<WorldTime>,
+    /// Factor on durations.
+    pub slowness: f64,
+    /// What is installed, by product.
+    pub bits: Vec<(Arc<str>, Bits)>,
+    /// What was installed at the start; the agent's files are made of it when first needed.
+    preinstalled: Vec<Preinstalled>,
+    /// The agent's files, once a package command reached the node.
+    agent: Option<Box<Agent>>,
+    /// What happened to it.
+    pub history: History,
+    /// The node's stream of chance.
+    pub chance: Chance,
+}
+
+impl Node {
+    /// What is installed of a product.
+    pub fn bits_of(&self, product: &str) -> Bits {
+        self.bits
+            .iter()
+            .find(|(name, _)| **name == *product)
+            .map(|(_, bits)| bits.clone())
+            .unwrap_or_default()
+    }
+
+    /// Sets what is installed of a product; gives what was.
+    pub fn set_bits(&mut self, product: &Arc<str>, bits: Bits) -> Bits {
+        match self.bits.iter_mut().find(|(name, _)| name == product) {
+            Some((_, current)) => std::mem::replace(current, bits),
+            None => {
+                self.bits.push((Arc::clone(product), bits));
+                Bits::default()
+            }
+        }
+    }
+
+    /// The value of a tag.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        let own = self.extra_tags.iter().find(|(own, _)| own == key).map(|(_, value)| value.as_str());
+        own.or_else(|| self.group.tags.get(key).map(String::as_str))
+    }
+
+    /// All tags.
+    pub fn tags(&self) -> BTreeMap<&str, &str> {
+        let mut tags: BTreeMap<&str, &str> =
+            self.group.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        tags.extend(self.extra_tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        tags
+    }
+
+    /// Sets or adds a tag.
+    pub fn set_tag(&mut self, key: &str, value: &str) {
+        match self.extra_tags.iter_mut().find(|(own, _)| own == key) {
+            Some((_, current)) => value.clone_into(current),
+            None => self.extra_tags.push((key.to_owned(), value.to_owned())),
+        }
+    }
+
+    /// The facts scripts depend on.
+    pub fn traits(&self, site: &Site) -> NodeTraits {
+        NodeTraits {
+            id: self.id.to_string(),
+            account: site.account.clone(),
+            region: site.region.clone(),
+            platform: self.group.platform,
+            platform_name: self.group.platform_name.clone(),
+            platform_version: self.group.platform_version.clone(),
+            architecture: self.group.architecture.clone(),
+            slowness: self.slowness,
+            chance: self.chance,
+        }
+    }
+
+    /// The agent's files.
+    pub fn agent_files(&self) -> Option<&Agent> {
+        self.agent.as_deref()
+    }
+
+    /// Takes the agent's files out for a run, making them on first use as an earlier install through Distributor
+    /// would have left them.
+    pub fn take_agent(&mut self, traits: &NodeTraits, catalogue: &Catalogue) -> Box<Agent> {
+        self.agent.take().unwrap_or_else(|| {
+            let mut agent = Box::<Agent>::default();
+            for found in &self.preinstalled {
+                install_silently(&mut agent, found, traits, catalogue);
+            }
+            agent
+        })
+    }
+
+    /// Puts the agent's files back.
+    pub fn put_agent(&mut self, agent: Box<Agent>) {
+        self.agent = Some(agent);
+    }
+}
+
+fn install_silently(agent: &mut Agent, found: &Preinstalled, traits: &NodeTraits, catalogue: &Catalogue) {
+    let Some(package) = catalogue.packages.iter().find(|package| package.name == found.product) else {
+        return;
+    };
+    let Some(version) = package.versions.iter().find(|version| version.name == found.version) else { return };
+    let fetched = version.fetched_by(package, traits);
+    let local = agent.packages.entry(fetched.key).or_default();
+    local.state = InstallState {
+        version: fetched.manifest_version.clone(),
+        phase: Phase::Installed,
+        last_installed: Some(fetched.manifest_version.clone()),
+    };
+    if let Ok(payload) = fetched.payload {
+        local.directories.insert(fetched.manifest_version, payload);
+    }
+    if found.manifest_cached {
+        local.manifests.insert(fetched.document_version, fetched.digest);
+    }
+}
+
+/// Something that will happen to a node, from its group's troubles.
+#[derive(Debug, Clone, Copy)]
+pub struct Change {
+    /// When.
+    pub at: WorldTime,
+    /// Which node.
+    pub node: NodeIndex,
+    /// What it becomes.
+    pub reach: Reach,
+}
+
+/// The generated fleet.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    /// All sites.
+    pub sites: Vec<Site>,
+    /// All nodes.
+    pub nodes: Vec<Node>,
+    /// What will happen to them by itself.
+    pub changes: Vec<Change>,
+}
+
+impl Fleet {
+    /// Generates the sites and nodes of a world file. The same file gives the same fleet.
+    pub fn generate(file: &WorldFile, chance: Chance) -> Self {
+        let mut fleet = Self::default();
+        for account in &file.sites.accounts {
+            for region in &file.sites.regions {
+                let (account, region) = (account.clone(), region.clone());
+                fleet.sites.push(Site { account, region, nodes: Vec::new() });
+            }
+        }
+        for group in &file.nodes {
+            fleet.add_group(group, file.start(), chance.named(&group.name));
+        }
+        fleet
+    }
+
+    fn add_group(&mut self, file: &NodeGroup, start: WorldTime, chance: Chance) {
+        let windows = file.platform == PlatformType::Windows;
+        let (name, version) = if windows {
+            ("Microsoft Windows Server 2022 Datacenter", "10.0.20348")
+        } else {
+            ("Amazon Linux", "2023")
+        };
+        let group = Arc::new(Group {
+            name: file.name.clone(),
+            platform: file.platform,
+            platform_name: file.platform_name.clone().unwrap_or_else(|| name.to_owned()),
+            platform_version: file.platform_version.clone().unwrap_or_else(|| version.to_owned()),
+            architecture: file.architecture.clone(),
+            tags: file.tags.clone(),
+        });
+        let agents: Vec<(Arc<str>, u32)> =
+            file.agent_versions.iter().map(|(version, weight)| (Arc::from(&**version), *weight)).collect();
+        let standard: Arc<str> = Arc::from("3.3.1230.0");
+        let installed = Weighted::of(file);
+        for site in 0..self.sites.len() {
+            let listed = |list: &[String], value: &String| list.is_empty() || list.contains(value);
+            let Site { account, region, .. } = &self.sites[site];
+            if !listed(&file.accounts, account) || !listed(&file.regions, region) {
+                continue;
+            }
+            let site_chance = chance.named(account).named(region);
+            for number in 0..file.count {
+                let index = self.nodes.len() as NodeIndex;
+                let chance = site_chance.numbered(u64::from(number));
+                let mut node = new_node(file, &group, site as u32, number, start, chance);
+                node.agent_version =
+                    pick(&agents, chance.named("agent")).cloned().unwrap_or_else(|| Arc::clone(&standard));
+                installed.put_on(&mut node, file.manifest_cached);
+                for trouble in &file.troubles {
+                    self.plan_trouble(trouble, &mut node, index, start);
+                }
+                self.sites[site].nodes.push(index);
+                self.nodes.push(node);
+            }
+        }
+    }
+
+    fn plan_trouble(&mut self, trouble: &Trouble, node: &mut Node, index: NodeIndex, start: WorldTime) {
+        if !chosen(trouble.first, trouble.fraction, node.number, node.chance.named("trouble")) {
+            return;
+        }
+        node.locked_until =
+            trouble.locked_for_seconds.map(|seconds| start.plus_seconds(seconds)).or(node.locked_until);
+        let planned = [
+            (trouble.offline_after_seconds, Reach::Offline),
+            (trouble.online_after_seconds, Reach::Online),
+            (trouble.terminated_after_seconds, Reach::Terminated),
+        ];
+        for (after, reach) in planned {
+            if let Some(after) = after {
+                self.changes.push(Change { at: start.plus_seconds(after), node: index, reach });
+            }
+        }
+    }
+}
+
+fn new_node(
+    file: &NodeGroup,
+    group: &Arc<Group>,
+    site: u32,
+    number: u32,
+    start: WorldTime,
+    chance: Chance,
+) -> Node {
+    let offline = chance.named("offline").hits(file.offline);
+    let [low, high] = file.slowness;
+    let tags = file.tagged.iter().filter(|tag| is_tagged(tag, number, chance));
+    Node {
+        id: Arc::from(format!("i-{}", chance.named("id").hex(17))),
+        site,
+        group: Arc::clone(group),
+        number,
+        extra_tags: tags.map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
+        agent_version: Arc::from(""),
+        reach: if offline { Reach::Offline } else { Reach::Online },
+        // Long enough ago for the service to have noticed.
+        reach_since: start.plus_seconds(if offline { -3600 } else { -86_400 }),
+        locked_until: None,
+        slowness: low + (high - low) * chance.named("slowness").fraction(),
+        bits: Vec::new(),
+        preinstalled: Vec::new(),
+        agent: None,
+        history: History::default(),
+        chance,
+    }
+}
+
+fn is_tagged(tag: &PartialTag, number: u32, chance: Chance) -> bool {
+    chosen(tag.first, tag.fraction, number, chance.named("tag").named(&tag.key).named(&tag.value))
+}
+
+/// Whether a node is among the first so many or in the fraction; with neither given, always.
+fn chosen(first: Option<u32>, fraction: Option<f64>, number: u32, chance: Chance) -> bool {
+    match (first, fraction) {
+        (None, None) => true,
+        (first, fraction) => {
+            first.is_some_and(|first| number < first)
+                || fraction.is_some_and(|fraction| chance.hits(fraction))
+        }
+    }
+}
+
+fn pick<T>(weighted: &[(T, u32)], chance: Chance) -> Option<&T> {
+    let total: u64 = weighted.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let mut at = chance.between(0, total.checked_sub(1)?);
+    for (value, weight) in weighted {
+        match at.checked_sub(u64::from(*weight)) {
+            Some(rest) => at = rest,
+            None => return Some(value),
+        }
+    }
+    None
+}
+
+/// Starting versions with shared names, so that a large fleet does not hold a copy each.
+struct Weighted(Vec<(Arc<str>, Vec<(Arc<str>, u32)>)>);
+
+impl Weighted {
+    fn of(file: &NodeGroup) -> Self {
+        let shared = |text: &String| Arc::<str>::from(&**text);
+        let versions = |weights: &BTreeMap<String, u32>| {
+            weights.iter().map(|(version, weight)| (shared(version), *weight)).collect()
+        };
+        Self(file.installed.iter().map(|(package, weights)| (shared(package), versions(weights))).collect())
+    }
+
+    fn put_on(&self, node: &mut Node, manifest_cached: f64) {
+        for (product, versions) in &self.0 {
+            let chance = node.chance.named("installed").named(product);
+            let Some(version) = pick(versions, chance).filter(|version| &***version != "none") else {
+                continue;
+            };
+            let bits = Bits { version: Some(Arc::clone(version)), debris: false };
+            node.bits.push((Arc::clone(product), bits));
+            node.preinstalled.push(Preinstalled {
+                product: Arc::clone(product),
+                version: Arc::clone(version),
+                manifest_cached: chance.named("cached").hits(manifest_cached),
+            });
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What really happened: the world's own record, for comparison with what clients believe.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::api::Delivery;
+use crate::clock::WorldTime;
+
+/// One command that reached a node's agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// When it was delivered.
+    pub at: WorldTime,
+    /// Command id.
+    pub command_id: Arc<str>,
+    /// Document, such as `AWS-ConfigureAWSPackage`.
+    pub document: &'static str,
+    /// `Install` or `Uninstall`; empty for scripts.
+    pub action: String,
+    /// Package name or ARN as given; empty for scripts.
+    pub package: String,
+    /// Version as given, blank for the default; the command text for scripts.
+    pub version: String,
+    /// The command's comment.
+    pub comment: Arc<str>,
+}
+
+/// A change of what is installed on a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BitsChange {
+    /// When.
+    pub at: WorldTime,
+    /// Product.
+    pub product: Arc<str>,
+    /// Version before; `None` when absent.
+    pub from: Option<Arc<str>>,
+    /// Version after; `None` when absent.
+    pub to: Option<Arc<str>>,
+    /// Whether debris lies about afterwards.
+    pub debris: bool,
+    /// The command under which it happened.
+    pub command_id: Arc<str>,
+}
+
+/// Everything that happened to one node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct History {
+    /// How many commands were sent to the node, whether or not they reached it.
+    pub sent: u32,
+    /// Commands that reached its agent, oldest first.
+    pub commands: Vec<Receipt>,
+    /// Changes of the bits, oldest first.
+    pub bits: Vec<BitsChange>,
+}
+
+/// One call the world received, whether or not it was carried out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CallRecord {
+    /// When.
+    pub at: WorldTime,
+    /// Account whose credentials were used; empty when they were refused.
+    pub account: String,
+    /// Region called.
+    pub region: String,
+    /// Role session name, if temporary credentials were used.
+    pub session: Option<String>,
+    /// Service, such as `ssm`.
+    pub service: &'static str,
+    /// Operation, such as `SendCommand`.
+    pub operation: &'static str,
+    /// Error code; `None` when carried out.
+    pub error: Option<String>,
+    /// Whether the operation was carried out.
+    pub executed: bool,
+    /// What became of the answer: `arrives`, `dropped`, `garbled`, `unavailable`, `hangs`.
+    pub delivery: &'static str,
+    /// The interesting parameters in one line.
+    pub brief: String,
+}
+
+/// The word for a delivery in records.
+pub fn delivery_word(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Arrives => "arrives",
+        Delivery::Dropped => "dropped",
+        Delivery::Garbled => "garbled",
+        Delivery::Unavailable => "unavailable",
+        Delivery::Hangs => "hangs",
+    }
+}

@@ -1,0 +1,507 @@
+//! The world: all state of the simulated AWS, its clock, and the one way in for calls.
+//!
+//! Time moves only by [`World::advance_to`]; what is due then happens in order. A call happens at the world's present
+//! moment. Costs follow what happens: nothing here walks the whole fleet except listings of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::agent::local::Bits;
+use crate::agent::run::Report;
+use crate::api::cloudwatch::{self as api_cloudwatch, StateValue};
+use crate::api::{ApiError, Caller, Reply, Request, Response, ssm as api_ssm, sts as api_sts};
+use crate::clock::{Schedule, WorldTime};
+use crate::cloudwatch::{self, Alarm, SiteAlarms, Tally};
+use crate::fault::{self, Fault, Faults, Judgement};
+use crate::fleet::{Fleet, Node, NodeIndex, Reach, Site};
+use crate::package::{Catalogue, Package};
+use crate::random::Chance;
+use crate::record::{BitsChange, CallRecord, delivery_word};
+use crate::ssm::command::Command;
+use crate::sts::{self, Identity, Tokens};
+use crate::world_file::{AlarmFile, Probe, Timing, WorldFile, WorldFileError};
+
+/// Index of a site in its world.
+pub type SiteIndex = u32;
+
+/// A command of a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CommandRef {
+    pub(crate) site: SiteIndex,
+    pub(crate) index: u32,
+}
+
+/// One node's part of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InvocationRef {
+    pub(crate) command: CommandRef,
+    pub(crate) index: u32,
+}
+
+/// Something that will happen by itself.
+#[derive(Debug, Clone)]
+pub(crate) enum Happening {
+    /// A command's ramp takes a step.
+    Ramp(CommandRef),
+    /// A message reaches a node.
+    Deliver(InvocationRef),
+    /// An agent begins to work on it.
+    Begin(InvocationRef),
+    /// An agent answers.
+    Answer(InvocationRef, Box<Report>),
+    /// A command's time is up.
+    Expire(CommandRef),
+    /// What is installed on a node changes.
+    Bits { node: NodeIndex, product: Arc<str>, bits: Bits, command_id: Arc<str> },
+    /// A node comes or goes.
+    Reach { node: NodeIndex, reach: Reach },
+    /// An alarm follows its condition, if that still holds.
+    AlarmFollows { site: SiteIndex, name: String, condition: bool },
+    /// An alarm changes at a time of the world file.
+    AlarmChanges { site: SiteIndex, name: String, state: StateValue },
+}
+
+/// A simulated AWS.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) start: WorldTime,
+    pub(crate) now: WorldTime,
+    pub(crate) chance: Chance,
+    pub(crate) timing: Timing,
+    pub(crate) probes: Vec<Probe>,
+    pub(crate) fleet: Fleet,
+    pub(crate) ids: BTreeMap<Arc<str>, NodeIndex>,
+    pub(crate) catalogue: Catalogue,
+    /// Commands of each site in the order of `SendCommand`.
+    pub(crate) commands: Vec<Vec<Command>>,
+    pub(crate) command_ids: BTreeMap<Arc<str>, CommandRef>,
+    pub(crate) schedule: Schedule<Happening>,
+    /// Invocations that were sent and are not over, by node.
+    pub(crate) active: BTreeMap<NodeIndex, Vec<InvocationRef>>,
+    sites: BTreeMap<(String, String), SiteIndex>,
+    alarms: Vec<SiteAlarms>,
+    /// Alarms that depend on what is installed, by product: only these are looked at when bits change.
+    watched: BTreeMap<String, Vec<(SiteIndex, String)>>,
+    tally: Tally,
+    tokens: Tokens,
+    faults: Faults,
+    calls: Vec<CallRecord>,
+    uuids: u64,
+}
+
+impl World {
+    /// Builds the world a file describes.
+    pub fn new(file: &WorldFile) -> Result<Self, WorldFileError> {
+        file.check()?;
+        let chance = Chance::from_seed(file.seed);
+        let start = file.start();
+        let hub = file.hub_account().to_owned();
+        let packages = file.packages.iter().map(|package| Package::from_file(package, &hub)).collect();
+        let fleet = Fleet::generate(file, chance.named("fleet"));
+        let sites: BTreeMap<_, _> = fleet
+            .sites
+            .iter()
+            .enumerate()
+            .map(|(index, site)| ((site.account.clone(), site.region.clone()), index as SiteIndex))
+            .collect();
+        let ids =
+            fleet.nodes.iter().enumerate().map(|(index, node)| (Arc::clone(&node.id), index as NodeIndex));
+        let mut world = Self {
+            start,
+            now: start,
+            chance,
+            timing: file.timing.clone(),
+            probes: file.probes.clone(),
+            ids: ids.collect(),
+            catalogue: Catalogue { packages },
+            commands: vec![Vec::new(); fleet.sites.len()],
+            command_ids: BTreeMap::new(),
+            schedule: Schedule::default(),
+            active: BTreeMap::new(),
+            sites,
+            alarms: vec![SiteAlarms::new(); fleet.sites.len()],
+            watched: BTreeMap::new(),
+            tally: Tally::default(),
+            tokens: Tokens::new(file, chance.named("tokens")),
+            faults: Faults::new(file.faults.clone(), file.rates.clone(), start, chance.named("faults")),
+            calls: Vec::new(),
+            uuids: 0,
+            fleet,
+        };
+        world.plan_changes();
+        for alarm in &file.alarms {
+            world.add_alarm(alarm);
+        }
+        world.count_bits();
+        Ok(world)
+    }
+
+    fn plan_changes(&mut self) {
+        for change in std::mem::take(&mut self.fleet.changes) {
+            self.schedule.add(change.at, Happening::Reach { node: change.node, reach: change.reach });
+        }
+    }
+
+    fn add_alarm(&mut self, file: &AlarmFile) {
+        let listed = |list: &[String], value: &String| list.is_empty() || list.contains(value);
+        for (index, site) in self.fleet.sites.iter().enumerate() {
+            if !listed(&file.accounts, &site.account) || !listed(&file.regions, &site.region) {
+                continue;
+            }
+            let index = index as SiteIndex;
+            self.alarms[index as usize].insert(file.name.clone(), Alarm::from_file(file, self.start));
+            if let Some(when) = &file.raised_when {
+                self.watched.entry(when.package.clone()).or_default().push((index, file.name.clone()));
+            }
+            for change in &file.changes {
+                let at = self.start.plus_seconds(change.after_seconds);
+                let (name, state) = (file.name.clone(), change.state.wire());
+                self.schedule.add(at, Happening::AlarmChanges { site: index, name, state });
+            }
+        }
+    }
+
+    /// Counts what is installed at the start, once.
+    fn count_bits(&mut self) {
+        for node in &self.fleet.nodes {
+            for (product, bits) in &node.bits {
+                if let Some(version) = &bits.version {
+                    self.tally.count(node.site, product, version, true);
+                }
+            }
+        }
+        for product in self.watched.keys().cloned().collect::<Vec<_>>() {
+            self.judge_alarms(&product, None);
+        }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> WorldTime {
+        self.now
+    }
+
+    /// When the world began.
+    pub fn start(&self) -> WorldTime {
+        self.start
+    }
+
+    /// When the next thing happens by itself, if anything will.
+    pub fn next_happening(&self) -> Option<WorldTime> {
+        self.schedule.next_at()
+    }
+
+    /// Lets everything happen that is due until `until`. Time never goes back: an earlier moment changes nothing.
+    pub fn advance_to(&mut self, until: WorldTime) {
+        while let Some((at, happening)) = self.schedule.take_due(until) {
+            self.now = self.now.max(at);
+            self.happen(happening);
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Ramp(command) => self.ramp(command),
+            Happening::Deliver(invocation) => self.deliver(invocation),
+            Happening::Begin(invocation) => self.begin(invocation),
+            Happening::Answer(invocation, report) => self.answer(invocation, *report),
+            Happening::Expire(command) => self.expire(command),
+            Happening::Bits { node, product, bits, command_id } => {
+                self.change_bits(node, &product, bits, &command_id);
+            }
+            Happening::Reach { node, reach } => self.change_reach(node, reach),
+            Happening::AlarmFollows { site, name, condition } => {
+                self.follow_condition(site, &name, condition)
+            }
+            Happening::AlarmChanges { site, name, state } => {
+                if let Some(alarm) = self.alarms[site as usize].get_mut(&name) {
+                    alarm.set(state, "Changed as the world file says", self.now);
+                }
+            }
+        }
+    }
+
+    fn change_bits(&mut self, index: NodeIndex, product: &Arc<str>, bits: Bits, command_id: &Arc<str>) {
+        let now = self.now;
+        let node = &mut self.fleet.nodes[index as usize];
+        if node.reach == Reach::Terminated {
+            return;
+        }
+        let site = node.site;
+        let after = bits.clone();
+        let before = node.set_bits(product, bits);
+        node.history.bits.push(BitsChange {
+            at: now,
+            product: Arc::clone(product),
+            from: before.version.clone(),
+            to: after.version.clone(),
+            debris: after.debris,
+            command_id: Arc::clone(command_id),
+        });
+        if before.version == after.version {
+            return;
+        }
+        for (version, more) in [(before.version, false), (after.version, true)] {
+            if let Some(version) = version {
+                self.tally.count(site, product, &version, more);
+            }
+        }
+        self.judge_alarms(product, Some(site));
+    }
+
+    /// Looks at the alarms that depend on a product; of one site only, except those that count everywhere.
+    fn judge_alarms(&mut self, product: &str, changed: Option<SiteIndex>) {
+        let Some(watched) = self.watched.get(product) else { return };
+        for (site, name) in watched {
+            let Some(alarm) = self.alarms[*site as usize].get_mut(name) else { continue };
+            let Some(when) = &alarm.raised_when else { continue };
+            if !when.everywhere && changed.is_some_and(|changed| changed != *site) {
+                continue;
+            }
+            let scope = (!when.everywhere).then_some(*site);
+            let condition = self.tally.nodes(scope, &when.package, &when.version) >= when.nodes_at_least;
+            if condition == alarm.condition {
+                continue;
+            }
+            let at = self.now.plus_seconds(when.delay_seconds);
+            alarm.condition = condition;
+            self.schedule.add(at, Happening::AlarmFollows { site: *site, name: name.clone(), condition });
+        }
+    }
+
+    fn follow_condition(&mut self, site: SiteIndex, name: &str, condition: bool) {
+        let Some(alarm) = self.alarms[site as usize].get_mut(name) else { return };
+        if alarm.condition == condition {
+            let state = if condition { StateValue::Alarm } else { StateValue::Ok };
+            alarm.set(state, "Threshold Crossed: 1 datapoint", self.now);
+        }
+    }
+
+    /// Carries out one call at the present moment.
+    pub fn call(&mut self, caller: &Caller, request: Request) -> Reply {
+        let (service, operation, brief) = (request.service(), request.operation(), brief(&request));
+        let identity = self.tokens.identify(caller, self.now);
+        let (account, session) = match &identity {
+            Ok(identity) => (identity.account.clone(), identity.session.clone().map(|(_, session)| session)),
+            Err(_) => (String::new(), None),
+        };
+        let call = fault::Call { account: &account, region: &caller.region, operation, at: self.now };
+        let judgement = self.faults.judge(&call);
+        let (result, executed) = match identity {
+            _ if judgement.lost_before => (Err(ApiError::service_unavailable()), false),
+            Err(error) => (Err(error), false),
+            Ok(identity) => match judgement.refusal.clone().map_or_else(|| request.validate(), Err) {
+                Err(error) => (Err(error), false),
+                Ok(()) => {
+                    let result = self.carry_out(&identity, &caller.region, request, &judgement);
+                    let executed = result.is_ok();
+                    (result, executed)
+                }
+            },
+        };
+        self.calls.push(CallRecord {
+            at: self.now,
+            account,
+            region: caller.region.clone(),
+            session,
+            service: service.name(),
+            operation,
+            error: result.as_ref().err().map(|error| error.code.to_string()),
+            executed,
+            delivery: delivery_word(judgement.delivery),
+            brief,
+        });
+        Reply { result, delivery: judgement.delivery }
+    }
+
+    fn carry_out(
+        &mut self,
+        identity: &Identity,
+        region: &str,
+        request: Request,
+        judgement: &Judgement,
+    ) -> Result<Response, ApiError> {
+        if let Request::Sts(request) = request {
+            return match request {
+                api_sts::Request::AssumeRole(input) => {
+                    self.tokens.assume_role(identity, &input, self.now).map(Into::into)
+                }
+                api_sts::Request::GetCallerIdentity(_) => Ok(sts::caller_identity(identity).into()),
+            };
+        }
+        // A Region that is not enabled answers as if the keys were unknown.
+        let site = self
+            .sites
+            .get(&(identity.account.clone(), region.to_owned()))
+            .copied()
+            .ok_or_else(ApiError::unrecognized_client)?;
+        match request {
+            Request::Ssm(request) => self.carry_out_ssm(site, request, judgement),
+            Request::CloudWatch(request) => self.carry_out_cloudwatch(site, request, judgement),
+            Request::Sts(_) => Err(ApiError::unknown_operation()),
+        }
+    }
+
+    fn carry_out_ssm(
+        &mut self,
+        site: SiteIndex,
+        request: api_ssm::Request,
+        judgement: &Judgement,
+    ) -> Result<Response, ApiError> {
+        use api_ssm::Request as R;
+        match request {
+            R::SendCommand(input) => self.send_command(site, *input, judgement).map(Into::into),
+            R::ListCommands(input) => self.list_commands(site, &input, judgement).map(Into::into),
+            R::ListCommandInvocations(input) => {
+                self.list_command_invocations(site, &input, judgement).map(Into::into)
+            }
+            R::GetCommandInvocation(input) => {
+                self.get_command_invocation(site, &input, judgement).map(Into::into)
+            }
+            R::CancelCommand(input) => self.cancel_command(site, &input).map(Into::into),
+            R::DescribeInstanceInformation(input) => {
+                self.describe_instance_information(site, &input, judgement).map(Into::into)
+            }
+            R::DescribeInstanceProperties(input) => {
+                self.describe_instance_properties(site, &input, judgement).map(Into::into)
+            }
+            R::DescribeDocument(input) => self.describe_document(site, &input).map(Into::into),
+            R::GetDocument(input) => self.get_document(site, &input).map(Into::into),
+            R::ListDocumentVersions(input) => {
+                self.list_document_versions(site, &input, judgement).map(Into::into)
+            }
+            R::ListDocuments(input) => self.list_documents(site, &input, judgement).map(Into::into),
+            R::AddTagsToResource(input) => self.add_tags_to_resource(site, &input).map(Into::into),
+            R::ListTagsForResource(input) => self.list_tags_for_resource(site, &input).map(Into::into),
+        }
+    }
+
+    fn carry_out_cloudwatch(
+        &mut self,
+        site: SiteIndex,
+        request: api_cloudwatch::Request,
+        judgement: &Judgement,
+    ) -> Result<Response, ApiError> {
+        use api_cloudwatch::Request as R;
+        let alarms = &mut self.alarms[site as usize];
+        match request {
+            R::DescribeAlarms(input) => {
+                let site = &self.fleet.sites[site as usize];
+                cloudwatch::describe_alarms(site, alarms, &input, judgement).map(Into::into)
+            }
+            R::DescribeAlarmHistory(input) => {
+                cloudwatch::describe_alarm_history(alarms, &input, judgement).map(Into::into)
+            }
+            R::SetAlarmState(input) => cloudwatch::set_alarm_state(alarms, &input, self.now).map(Into::into),
+            R::PutMetricAlarm(input) => Ok(cloudwatch::put_metric_alarm(alarms, *input, self.now).into()),
+        }
+    }
+
+    pub(crate) fn next_uuid(&mut self, name: &str) -> String {
+        self.uuids += 1;
+        self.chance.named(name).numbered(self.uuids).uuid()
+    }
+
+    /// All sites.
+    pub fn sites(&self) -> &[Site] {
+        &self.fleet.sites
+    }
+
+    /// All nodes, terminated ones too, with their histories.
+    pub fn nodes(&self) -> &[Node] {
+        &self.fleet.nodes
+    }
+
+    /// A node by id.
+    pub fn node(&self, id: &str) -> Option<&Node> {
+        self.ids.get(id).map(|index| &self.fleet.nodes[*index as usize])
+    }
+
+    /// Every call received, oldest first.
+    pub fn calls(&self) -> &[CallRecord] {
+        &self.calls
+    }
+
+    /// Every command of a site, oldest first.
+    pub fn commands_of(&self, site: &Site) -> &[Command] {
+        let index = self.sites.get(&(site.account.clone(), site.region.clone()));
+        index.map(|index| self.commands[*index as usize].as_slice()).unwrap_or_default()
+    }
+
+    /// The packages.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The state of an alarm of a site.
+    pub fn alarm_state(&self, account: &str, region: &str, name: &str) -> Option<StateValue> {
+        let site = self.sites.get(&(account.to_owned(), region.to_owned()))?;
+        self.alarms[*site as usize].get(name).map(Alarm::state)
+    }
+
+    /// Adds a fault to those of the world file.
+    pub fn add_fault(&mut self, fault: Fault) {
+        self.faults.add(fault);
+    }
+
+    /// Removes all faults, those of the world file too.
+    pub fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    /// Makes a node reachable, unreachable or gone, now. False when there is no such node.
+    pub fn set_reach(&mut self, id: &str, reach: Reach) -> bool {
+        let Some(index) = self.ids.get(id).copied() else { return false };
+        self.change_reach(index, reach);
+        true
+    }
+}
+
+/// The interesting parameters of a call in one line: enough to follow a client, short enough for millions.
+fn brief(request: &Request) -> String {
+    let Request::Ssm(request) = request else {
+        return match request {
+            Request::Sts(api_sts::Request::AssumeRole(input)) => {
+                format!("role={} session={}", input.role_arn, input.role_session_name)
+            }
+            Request::CloudWatch(api_cloudwatch::Request::DescribeAlarms(input)) => format!(
+                "names={} prefix={}",
+                input.alarm_names.as_ref().map_or(0, Vec::len),
+                input.alarm_name_prefix.as_deref().unwrap_or_default()
+            ),
+            _ => String::new(),
+        };
+    };
+    match request {
+        api_ssm::Request::SendCommand(input) => {
+            let parameter = |name: &str| {
+                let values = input.parameters.as_ref().and_then(|parameters| parameters.get(name));
+                values.and_then(|values| values.first()).cloned().unwrap_or_default()
+            };
+            format!(
+                "document={} nodes={} comment={} action={} name={} version={}",
+                input.document_name,
+                input.instance_ids.len(),
+                input.comment.as_deref().unwrap_or_default(),
+                parameter("action"),
+                parameter("name"),
+                parameter("version")
+            )
+        }
+        api_ssm::Request::ListCommandInvocations(input) => {
+            format!("command={}", input.command_id.as_deref().unwrap_or_default())
+        }
+        api_ssm::Request::CancelCommand(input) => format!("command={}", input.command_id),
+        api_ssm::Request::GetCommandInvocation(input) => {
+            format!("command={} node={}", input.command_id, input.instance_id)
+        }
+        api_ssm::Request::DescribeDocument(input) => {
+            format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
+        }
+        api_ssm::Request::GetDocument(input) => {
+            format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
+        }
+        api_ssm::Request::ListDocumentVersions(input) => format!("name={}", input.name),
+        _ => String::new(),
+    }
+}
