@@ -11,7 +11,11 @@ fn examples() -> Vec<(PathBuf, Vec<u8>)> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
     files.sort();
-    files.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+    files
+        .into_iter()
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .filter(|(_, bytes)| bytes.windows(9).any(|window| window == b"\nrollout:")) // worlds lie beside them
+        .collect()
 }
 
 #[test]
