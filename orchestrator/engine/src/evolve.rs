@@ -85,7 +85,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             record.sentence.clone_from(&evidence.sentence);
         }
         Event::Held { hold } => hold_on(state, hold),
-        Event::Released { kind, accepted } => release(state, *kind, *accepted),
+        Event::Released { kind, accepted } => release(state, *kind, *accepted, at),
         Event::Approved { wave, by } => state.waves[wave.at()].approved_by.push(by.clone()),
         Event::SiteFailed { site, .. } => state.sites[site.at()].errors += 1,
         Event::SiteAnswered { site } => state.sites[site.at()].errors = 0,
@@ -226,7 +226,7 @@ fn hold_on(state: &mut State, hold: &Hold) {
     state.holds.sort_by_key(|hold| hold.kind);
 }
 
-fn release(state: &mut State, kind: Kind, accepted: bool) {
+fn release(state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {
     state.holds.retain(|hold| hold.kind != kind);
     if let Some(site) = kind.site() {
         state.sites[site.at()].errors = 0;
@@ -235,7 +235,13 @@ fn release(state: &mut State, kind: Kind, accepted: bool) {
         return;
     }
     let Kind::Gate(which, _) = kind else { return };
-    state.gates.retain(|record| record.which != which || record.judged.is_none_or(|judged| judged == Verdict::Pass));
+    // What a person accepted is forgotten; the gate is measured afresh, with a new deadline.
+    for record in state.gates.iter_mut().filter(|record| record.which == which) {
+        record.judged = record.judged.filter(|judged| *judged == Verdict::Pass);
+        record.failures = 0;
+        record.consecutive_errors = 0;
+        record.first_at = at;
+    }
     if which == Which::Install {
         state.install_accepted = true;
         state.accepted_failures = state.tally.failures();

@@ -153,8 +153,9 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
         // Evidence must lie wholly after the wave settled.
         let is_passed = measured.is_some_and(|record| record.last == Verdict::Pass && record.last_at > since);
         if !is_passed {
-            let overdue = Seconds(plan.spec.waves[wave.at()].bake.0.saturating_add(spec.deadline.0));
-            if now.since(since) < overdue {
+            let baked = since.plus(plan.spec.waves[wave.at()].bake);
+            let from = measured.map_or(baked, |record| record.first_at.max(baked));
+            if now.since(from) < spec.deadline {
                 return Vec::new();
             }
             let said = measured.map_or("never measured", |record| record.sentence.as_str());

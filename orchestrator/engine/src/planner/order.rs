@@ -73,5 +73,8 @@ fn cells(spec: &Rollout, sites: &[Site], strata: &[Stratum]) -> Vec<Vec<u32>> {
         let passes = restrictions.iter().map(|within| is_within(within, sites, stratum)).collect();
         cells.entry(passes).or_default().push(at as u32);
     }
-    cells.into_values().collect()
+    let mut cells: Vec<Vec<u32>> = cells.into_values().collect();
+    // By strata, not by the restrictions' places in the plan file: reordering its waves changes nothing.
+    cells.sort_unstable();
+    cells
 }
