@@ -1,1 +1,3 @@
-//! The one integration crate.
+//! The one integration crate: what no single crate can test about itself.
+
+mod layers;

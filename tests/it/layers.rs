@@ -1,0 +1,93 @@
+//! The directions of dependency, and who may name which library. The tables here are the law; `ARCHITECTURE.md` explains it.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// Every allowed edge between crates of the workspace. A crate that is not listed may depend on none.
+const EDGES: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("spec", &["model"]),
+    ("engine", &["model"]),
+    ("ports", &["model"]),
+    ("store", &[]),
+    ("driver", &["model", "engine", "ports", "store"]),
+    ("aws", &["model", "ports"]),
+    ("sim", &["model", "ports"]),
+    ("cli", &["model", "spec", "engine", "ports", "store", "driver", "aws", "sim"]),
+    ("tests", &["model", "spec", "engine", "ports", "store", "driver", "sim"]),
+];
+
+/// Libraries that enter through their owners only.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("aws-config", &["aws"]),
+    ("aws-sdk-ssm", &["aws"]),
+    ("aws-sdk-sts", &["aws"]),
+    ("aws-sdk-cloudwatch", &["aws"]),
+    ("rusqlite", &["store"]),
+    ("axum", &["sim"]),
+    ("clap", &["cli"]),
+    ("miette", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("petgraph", &["engine"]),
+    ("tracing-subscriber", &["cli"]),
+];
+
+/// Crates without any I/O: none of these libraries, in no kind of dependency that ships.
+const PURE: &[&str] = &["model", "spec", "engine", "ports"];
+const IMPURE: &[&str] = &["tokio", "axum", "hyper", "reqwest", "rusqlite", "rand", "tracing"];
+
+fn metadata() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("cargo runs");
+    serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
+}
+
+/// Crate (without prefix) → names of its normal and build dependencies.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().expect("packages are listed");
+    let short = |name: &Value| name.as_str().unwrap().trim_start_matches("wavetrain-").to_owned();
+    let shipped = |package: &Value| {
+        let all = package["dependencies"].as_array().unwrap().clone();
+        all.iter().filter(|dependency| dependency["kind"] != "dev").map(|dependency| short(&dependency["name"])).collect()
+    };
+    packages.iter().map(|package| (short(&package["name"]), shipped(package))).collect()
+}
+
+#[test]
+fn crates_depend_only_downwards() {
+    let dependencies = dependencies();
+    let ours: BTreeSet<&String> = dependencies.keys().collect();
+    for (name, needs) in &dependencies {
+        let allowed = EDGES.iter().find(|(listed, _)| listed == name).map(|(_, allowed)| *allowed);
+        let allowed = allowed.unwrap_or_else(|| panic!("wavetrain-{name} has no place in the table of edges"));
+        for need in needs.iter().filter(|need| ours.contains(need)) {
+            assert!(allowed.contains(&need.as_str()), "wavetrain-{name} must not depend on wavetrain-{need}");
+        }
+    }
+}
+
+#[test]
+fn libraries_enter_through_their_owners() {
+    for (name, needs) in dependencies() {
+        for (library, owners) in OWNERS {
+            let is_owner = owners.contains(&name.as_str());
+            assert!(is_owner || !needs.contains(*library), "wavetrain-{name} must not name {library}");
+        }
+    }
+}
+
+#[test]
+fn pure_crates_have_no_way_out() {
+    for (name, needs) in dependencies() {
+        if PURE.contains(&name.as_str()) {
+            for library in IMPURE {
+                assert!(!needs.contains(*library), "wavetrain-{name} must stay free of {library}");
+            }
+        }
+    }
+}
