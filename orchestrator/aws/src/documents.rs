@@ -6,7 +6,7 @@ use crate::manifest;
 use crate::page::Pages;
 use crate::site::Reach;
 use aws_sdk_ssm::operation::get_document::GetDocumentOutput;
-use aws_sdk_ssm::types::DocumentStatus;
+use aws_sdk_ssm::types::{DocumentDescription, DocumentStatus};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use std::collections::BTreeMap;
 use wavetrain_model::fleet::{Manifest, PackageView, Site, VersionView};
@@ -40,12 +40,12 @@ fn partition(region: &str) -> &'static str {
 }
 
 /// The version list, without contents. A package that is not there or not shared has no versions.
-pub(crate) async fn versions(reach: &Reach, name: String) -> Result<PackageView, Failure> {
+pub(crate) async fn versions(reach: &Reach, name: &str) -> Result<PackageView, Failure> {
     const OPERATION: &str = "ListDocumentVersions";
-    let mut view = PackageView { name, versions: BTreeMap::new(), default_version: None };
+    let mut view = PackageView { name: name.to_owned(), versions: BTreeMap::new(), default_version: None };
     let mut pages = Pages::of(OPERATION);
     loop {
-        let call = reach.ssm.list_document_versions().name(&view.name).max_results(PAGE);
+        let call = reach.ssm.list_document_versions().name(name).max_results(PAGE);
         let result = call.set_next_token(pages.token()).send().await;
         let page = match reach.settle(OPERATION, Effect::Read, result) {
             Ok(page) => page,
@@ -112,7 +112,7 @@ pub(crate) async fn check(reach: &Reach, name: &str) -> Result<(), Failure> {
     const OPERATION: &str = "DescribeDocument";
     let result = reach.ssm.describe_document().name(name).document_version("$DEFAULT").send().await;
     let answer = reach.settle(OPERATION, Effect::Read, result)?;
-    let parameters = answer.document().map(|document| document.parameters()).unwrap_or_default();
+    let parameters = answer.document().map(DocumentDescription::parameters).unwrap_or_default();
     let has = |wanted: &&str| parameters.iter().any(|parameter| parameter.name() == Some(*wanted));
     let missing: Vec<&str> = parameters_of(name).iter().copied().filter(|wanted| !has(wanted)).collect();
     if missing.is_empty() {

@@ -117,11 +117,11 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A zip with nothing but a table of contents.
-    fn zip(names: &[&str]) -> Vec<u8> {
+    pub(crate) fn zip(names: &[&str]) -> Vec<u8> {
         let mut bytes = b"local files would be here".to_vec();
         let offset = bytes.len() as u32;
         for name in names {

@@ -4,13 +4,13 @@ use crate::Aws;
 use crate::fake::{Answer, Fake, hub, identity, ok, refusal, spoke, sts_refusal};
 use crate::{Options, StaticKeys};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use wavetrain_model::fleet::Platform;
-use wavetrain_model::id::{AccountId, CommandId, NodeId, Region};
+use wavetrain_model::id::{CommandId, NodeId};
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::distributor::{Distributor, Job, Order, Sent};
 use wavetrain_ports::failure::Class;
-use wavetrain_ports::fleet::Fleet;
 
 fn order() -> Order {
     Order {
@@ -84,26 +84,53 @@ async fn a_connection_that_breaks_after_sending_is_unknown_for_a_send() {
     assert!(matches!(sent, Sent::Unknown(_)), "{sent:?}");
 }
 
-#[tokio::test]
-async fn nobody_listening_means_nothing_was_sent() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+/// The real HTTP client at an address where somebody answers who the caller is, and then does `then`.
+async fn at_a_server_that(then: impl FnOnce(TcpListener) + Send + 'static) -> Aws {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut caller, _) = listener.accept().unwrap();
+        read_some(&mut caller);
+        let Answer::Status(_, body) = identity() else { return };
+        let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+        // Before the answer: the next call must already find what there is to find.
+        then(listener);
+        caller.write_all(&[head.into_bytes(), body].concat()).unwrap();
+    });
     let options = Options {
         session_name: "wavetrain-test".to_owned(),
-        endpoint_url: Some(format!("http://{closed}")),
+        endpoint_url: Some(format!("http://{address}")),
         region: Some("eu-central-1".to_owned()),
         credentials: Some(StaticKeys { access_key_id: "AKIA".to_owned(), secret_access_key: "s".to_owned() }),
     };
-    let aws = Aws::connect(options).await.unwrap();
-    let site = wavetrain_model::fleet::Site {
-        account: AccountId::from("222222222222"),
-        region: Region::from("eu-west-1"),
-        role: Some("arn:aws:iam::222222222222:role/x".to_owned()),
-        external_id: None,
-    };
-    // The role cannot be assumed either: no credentials, for want of a connection.
-    let sent = aws.send(&site, &order()).await;
+    Aws::connect(options).await.unwrap()
+}
+
+fn read_some(caller: &mut TcpStream) {
+    assert!(caller.read(&mut [0; 4096]).unwrap() > 0);
+}
+
+#[tokio::test]
+async fn nobody_listening_means_that_nothing_was_sent() {
+    let aws = at_a_server_that(drop).await;
+    let sent = aws.send(&hub(), &order()).await;
     assert!(matches!(&sent, Sent::Refused(failure) if failure.class == Class::Unavailable), "{sent:?}");
-    assert_eq!(aws.caller_account().await.unwrap_err().class, Class::Unavailable);
+    // The role cannot be assumed either: no credentials, for want of a connection.
+    let sent = aws.send(&spoke("eu-west-1"), &order()).await;
+    assert!(matches!(&sent, Sent::Refused(failure) if failure.class == Class::Unavailable), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_on_the_request_may_have_executed_it() {
+    let aws = at_a_server_that(|listener| {
+        std::thread::spawn(move || {
+            let (mut caller, _) = listener.accept().unwrap();
+            read_some(&mut caller);
+        });
+    })
+    .await;
+    let sent = aws.send(&hub(), &order()).await;
+    assert!(matches!(&sent, Sent::Unknown(_)), "{sent:?}");
 }
 
 #[tokio::test]

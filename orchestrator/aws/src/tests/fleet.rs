@@ -34,7 +34,7 @@ fn instances(call: &Call) -> Answer {
         }
         Some(_) => {
             json!({"InstanceInformationList": [{"InstanceId": A, "PingStatus": "Online", "PlatformType": "Linux",
-            "LastPingDateTime": 1700000000.25, "PlatformName": "Amazon Linux", "PlatformVersion": "2023",
+            "LastPingDateTime": 1_700_000_000.25, "PlatformName": "Amazon Linux", "PlatformVersion": "2023",
             "AgentVersion": "3.3.2.0"}]})
         }
     };
@@ -155,4 +155,28 @@ async fn a_command_document_without_our_parameters_is_told_apart() {
     let new = described(&["action", "installationType", "name", "version", "additionalArguments"]);
     let aws = Fake::new(move |_| ok(&new)).aws().await;
     assert_eq!(aws.check_documents(&hub(), &["AWS-ConfigureAWSPackage"]).await, Ok(()));
+}
+
+#[tokio::test]
+async fn the_zips_of_the_first_wanted_version_are_looked_into() {
+    let fake = Fake::new(|call| match call.operation.as_str() {
+        "ListDocumentVersions" | "GetDocument" => package(call),
+        _ => Answer::Status(206, crate::files::tests::zip(&["install.sh", "update.sh"])),
+    });
+    let owner = AccountId::from("111111111111");
+    let wanted = ["2".to_owned(), "1".to_owned()];
+    let view = fake.aws().await.package(&hub(), "agent", &owner, &wanted, true).await.unwrap();
+    assert!(view.versions["2"].manifest.as_ref().unwrap().update_script["l.zip"]);
+}
+
+#[tokio::test]
+async fn a_shared_package_that_may_be_read_but_not_listed_is_still_seen() {
+    let fake = Fake::new(|call| match call.operation.as_str() {
+        "ListDocumentVersions" => refusal(400, "AccessDeniedException", "no"),
+        _ => package(call),
+    });
+    let owner = AccountId::from("111111111111");
+    let wanted = ["9".to_owned(), "2".to_owned()];
+    let view = fake.aws().await.package(&spoke("eu-west-1"), "agent", &owner, &wanted, false).await.unwrap();
+    assert_eq!(view.versions.keys().collect::<Vec<_>>(), ["2"]);
 }
