@@ -13,6 +13,7 @@ mod pace;
 mod protocol;
 mod query;
 mod signature;
+mod truth;
 mod zip;
 
 use std::sync::atomic::{AtomicU64, Ordering};
