@@ -1,0 +1,186 @@
+//! Carries out intents and brings back what happened.
+
+use crate::call::{Family, Line};
+use crate::crash::{self, CrashAt, Point};
+use crate::shape;
+use std::sync::Arc;
+use wavetrain_engine::input::{Answer, Trouble};
+use wavetrain_model::gate::{Alarm, Scope};
+use wavetrain_model::id::{CommandId, GateIndex, IntentId, NodeId, NodeIndex, RolloutId, SiteIndex};
+use wavetrain_model::intent::{Action, Intent};
+use wavetrain_model::limit::NODES_PER_COMMAND;
+use wavetrain_model::plan::Plan;
+use wavetrain_model::spec::{Alarms, Check};
+use wavetrain_model::time::Timestamp;
+use wavetrain_ports::distributor::{Invocation, Listing, Sent};
+use wavetrain_ports::failure::{Class, Failure};
+
+/// What came back from one task. A task gives exactly one, also when it made no call.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// An intent was handed over; None: it was not, nothing was called.
+    Performed { intent: IntentId, answer: Option<Answer> },
+    /// A site's commands were listed for their counters; None: not called.
+    Listed { site: SiteIndex, listing: Option<Result<Listing, Failure>> },
+    /// One command's invocations were read; None: not called.
+    Read { site: SiteIndex, intent: IntentId, rows: Option<Result<Vec<Invocation>, Failure>> },
+    /// A site's commands were searched for markers; None: not called.
+    Searched { site: SiteIndex, listing: Option<Result<Listing, Failure>> },
+    /// A gate was measured; None: not everywhere, because the process stops.
+    Measured { gate: GateIndex, scope: Scope, sites: Option<Vec<SiteAlarms>> },
+}
+
+/// One site's alarms, or why they could not be read.
+pub(crate) type SiteAlarms = (SiteIndex, Result<Vec<Alarm>, String>);
+
+/// What a task needs: cheap to clone into it.
+#[derive(Clone)]
+pub(crate) struct Hands {
+    pub(crate) line: Arc<Line>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) rollout: RolloutId,
+    pub(crate) crash_at: Option<CrashAt>,
+}
+
+impl Hands {
+    /// Hands one recorded intent to AWS.
+    pub(crate) async fn perform(self, intent: Intent) -> Outcome {
+        let id = intent.id;
+        let answer = match &intent.action {
+            Action::Cancel { command, .. } => self.cancel(&intent, command).await,
+            _ => self.send(&intent).await,
+        };
+        Outcome::Performed { intent: id, answer }
+    }
+
+    async fn send(&self, intent: &Intent) -> Option<Answer> {
+        let order = match shape::order(&self.plan, &self.rollout, intent) {
+            Ok(order) => order,
+            Err(message) => return Some(Answer::Refused { trouble: Trouble::Refused, message }),
+        };
+        let _place = self.line.admit(intent.site, Family::Send).await?;
+        crash::point(self.crash_at, Point::AfterIntent, intent.id.0);
+        let sent = self.line.cloud.send(&self.plan.sites[intent.site.at()].site, &order).await;
+        crash::point(self.crash_at, Point::AfterCall, intent.id.0);
+        let failure = match &sent {
+            Sent::Refused(failure) | Sent::Unknown(failure) => Some(failure),
+            Sent::Accepted { .. } | Sent::InvalidNodes { .. } => None,
+        };
+        self.line.learn(intent.site, Family::Send, failure);
+        Some(answer_to_send(&self.plan, intent, sent))
+    }
+
+    async fn cancel(&self, intent: &Intent, command: &CommandId) -> Option<Answer> {
+        let _place = self.line.admit(intent.site, Family::Cancel).await?;
+        crash::point(self.crash_at, Point::AfterIntent, intent.id.0);
+        let done = self.line.cloud.cancel(&self.plan.sites[intent.site.at()].site, command).await;
+        crash::point(self.crash_at, Point::AfterCall, intent.id.0);
+        self.line.learn(intent.site, Family::Cancel, done.as_ref().err());
+        Some(answer_to_cancel(done))
+    }
+
+    /// Lists a site's commands for their counters.
+    pub(crate) async fn list(self, site: SiteIndex, since: Timestamp, limit: usize) -> Outcome {
+        Outcome::Listed { site, listing: self.commands(site, since, limit).await }
+    }
+
+    /// Lists a site's commands for their markers.
+    pub(crate) async fn search(self, site: SiteIndex, since: Timestamp, limit: usize) -> Outcome {
+        Outcome::Searched { site, listing: self.commands(site, since, limit).await }
+    }
+
+    async fn commands(
+        &self,
+        site: SiteIndex,
+        since: Timestamp,
+        limit: usize,
+    ) -> Option<Result<Listing, Failure>> {
+        let _place = self.line.admit(site, Family::List).await?;
+        let listing = self.line.cloud.commands(&self.plan.sites[site.at()].site, since, limit).await;
+        self.line.learn(site, Family::List, listing.as_ref().err());
+        if let Ok(listing) = &listing {
+            let pages = listing.commands.len().div_ceil(NODES_PER_COMMAND).max(1);
+            self.line.charge(site, Family::List, pages as u32 - 1);
+        }
+        Some(listing)
+    }
+
+    /// Reads one command's invocations.
+    pub(crate) async fn read(self, site: SiteIndex, intent: IntentId, command: CommandId) -> Outcome {
+        let Some(_place) = self.line.admit(site, Family::Read).await else {
+            return Outcome::Read { site, intent, rows: None };
+        };
+        let rows = self.line.cloud.invocations(&self.plan.sites[site.at()].site, &command).await;
+        self.line.learn(site, Family::Read, rows.as_ref().err());
+        Outcome::Read { site, intent, rows: Some(rows) }
+    }
+
+    /// Measures one gate at every site concerned, all at once.
+    pub(crate) async fn measure(self, gate: GateIndex, scope: Scope, sites: Vec<SiteIndex>) -> Outcome {
+        let Check::Alarms(alarms) = &self.plan.spec.gates[gate.at()].check;
+        let mut asked = tokio::task::JoinSet::new();
+        for site in sites {
+            asked.spawn(self.clone().alarms(site, alarms.clone()));
+        }
+        let mut measured = Some(Vec::new());
+        while let Some(answer) = asked.join_next().await {
+            // Half a measurement would speak for sites that were not asked, so one gap drops it all.
+            measured = measured.zip(answer.ok().flatten()).map(|(mut all, one)| {
+                all.push(one);
+                all
+            });
+        }
+        if let Some(all) = &mut measured {
+            all.sort_by_key(|(site, _)| *site);
+        }
+        Outcome::Measured { gate, scope, sites: measured }
+    }
+
+    async fn alarms(self, site: SiteIndex, ask: Alarms) -> Option<SiteAlarms> {
+        let _place = self.line.admit(site, Family::Alarms).await?;
+        let place = &self.plan.sites[site.at()].site;
+        let answer = self.line.cloud.alarms(place, &ask.names, ask.prefix.as_deref()).await;
+        self.line.learn(site, Family::Alarms, answer.as_ref().err());
+        Some((site, answer.map_err(|failure| failure.to_string())))
+    }
+}
+
+fn answer_to_send(plan: &Plan, intent: &Intent, sent: Sent) -> Answer {
+    match sent {
+        Sent::Accepted { command } => Answer::Accepted(command),
+        Sent::InvalidNodes { nodes, message } => {
+            let nodes = nodes.iter().filter_map(|node| index_of(plan, intent, node)).collect();
+            Answer::InvalidNodes { nodes, message }
+        }
+        Sent::Refused(failure) => {
+            Answer::Refused { trouble: trouble(failure.class), message: failure.to_string() }
+        }
+        Sent::Unknown(failure) => Answer::Unknown { message: failure.to_string() },
+    }
+}
+
+fn answer_to_cancel(done: Result<(), Failure>) -> Answer {
+    match done {
+        Ok(()) => Answer::CancelDone,
+        // A command that is not there has nothing left to stop.
+        Err(failure) if failure.class == Class::NotFound => Answer::CancelDone,
+        // Cancelling twice does no harm: an unknown outcome is simply repeated.
+        Err(failure) => Answer::Refused { trouble: trouble(failure.class), message: failure.to_string() },
+    }
+}
+
+/// The index of one of the intent's nodes.
+pub(crate) fn index_of(plan: &Plan, intent: &Intent, node: &NodeId) -> Option<NodeIndex> {
+    intent.nodes.iter().copied().find(|index| &plan.nodes[index.at()].id == node)
+}
+
+/// What the engine does about a class of failures.
+pub(crate) fn trouble(class: Class) -> Trouble {
+    match class {
+        Class::Throttled => Trouble::Throttled,
+        Class::Denied | Class::Expired => Trouble::Denied,
+        Class::NotFound | Class::Invalid => Trouble::Refused,
+        // Of a read, or of a call that may be repeated; a send's unknown outcome has its own answer.
+        Class::Unavailable | Class::UnknownOutcome => Trouble::Unavailable,
+    }
+}

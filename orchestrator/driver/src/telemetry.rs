@@ -1,0 +1,303 @@
+//! Events as sentences and as log lines. A line exists because an event exists; there are no others about a
+//! rollout's course.
+
+use crate::progress;
+use wavetrain_model::event::{Entry, Event};
+use wavetrain_model::gate::{Scope, Which};
+use wavetrain_model::hold::Kind;
+use wavetrain_model::id::{IntentId, NodeIndex, RolloutId, SiteIndex, WaveIndex};
+use wavetrain_model::intent::{Action, Intent};
+use wavetrain_model::plan::{Before, Plan};
+use wavetrain_model::state::{Step, WavePhase};
+
+/// Writes one event as one line: decisions, waves, gates and holds at `info`, everything else at `debug`.
+pub fn log(plan: &Plan, rollout: &RolloutId, entry: &Entry) {
+    let message = sentence(plan, entry);
+    let Facts { wave, site, nodes } = facts(plan, &entry.event);
+    let (kind, actor) = (entry.event.word(), entry.actor.as_str());
+    // Two calls because the level of a line is fixed where it is written.
+    if is_decision(&entry.event) {
+        tracing::info!(%rollout, kind, actor, wave, site, nodes, "{message}");
+    } else {
+        tracing::debug!(%rollout, kind, actor, wave, site, nodes, "{message}");
+    }
+}
+
+/// Whether people want to see it without asking for details.
+pub fn is_decision(event: &Event) -> bool {
+    match event {
+        Event::Started { .. }
+        | Event::Recovered
+        | Event::Ordered { .. }
+        | Event::WaveBlocked { .. }
+        | Event::WaveOpened { .. }
+        | Event::WaveSettled { .. }
+        | Event::WavePassed { .. }
+        | Event::WaveFailed { .. }
+        | Event::Judged { .. }
+        | Event::Held { .. }
+        | Event::Released { .. }
+        | Event::Approved { .. }
+        | Event::RollbackDecided { .. }
+        | Event::NotRestored { .. }
+        | Event::Retried { .. }
+        | Event::AbortDecided { .. }
+        | Event::Ended { .. } => true,
+        Event::BakeCredited { .. }
+        | Event::Intended { .. }
+        | Event::Sent { .. }
+        | Event::Deferred { .. }
+        | Event::Uncertain { .. }
+        | Event::Cleared { .. }
+        | Event::Settled { .. }
+        | Event::Surveyed { .. }
+        | Event::Installed { .. }
+        | Event::Requeued { .. }
+        | Event::Finished { .. }
+        | Event::Measured { .. }
+        | Event::SiteFailed { .. }
+        | Event::SiteAnswered { .. }
+        | Event::Stepped { .. }
+        | Event::Restored { .. } => false,
+    }
+}
+
+struct Facts {
+    wave: Option<String>,
+    site: Option<String>,
+    nodes: Option<usize>,
+}
+
+fn facts(plan: &Plan, event: &Event) -> Facts {
+    let wave = match event {
+        Event::WaveBlocked { wave }
+        | Event::WaveOpened { wave }
+        | Event::WaveSettled { wave }
+        | Event::BakeCredited { wave, .. }
+        | Event::WavePassed { wave }
+        | Event::WaveFailed { wave }
+        | Event::Approved { wave, .. }
+        | Event::Measured { scope: Scope::Wave(wave) | Scope::Blocker(wave), .. }
+        | Event::Judged { scope: Scope::Wave(wave) | Scope::Blocker(wave), .. } => Some(*wave),
+        Event::Intended { intent } => wave_of(&intent.action),
+        _ => None,
+    };
+    let site = match event {
+        Event::Intended { intent } => Some(intent.site),
+        Event::SiteFailed { site, .. } | Event::SiteAnswered { site } => Some(*site),
+        Event::Held { hold } => hold.kind.site(),
+        Event::Released { kind, .. } => kind.site(),
+        _ => None,
+    };
+    Facts {
+        wave: wave.map(|wave| plan.wave_name(wave).to_owned()),
+        site: site.map(|site| site_name(plan, site)),
+        nodes: nodes_of(event).map(<[NodeIndex]>::len),
+    }
+}
+
+fn wave_of(action: &Action) -> Option<WaveIndex> {
+    match action {
+        Action::Survey { wave } | Action::Install { wave, .. } | Action::Verify { wave } => Some(*wave),
+        Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove | Action::Cancel { .. } => None,
+    }
+}
+
+fn nodes_of(event: &Event) -> Option<&[NodeIndex]> {
+    match event {
+        Event::Intended { intent } => Some(&intent.nodes),
+        Event::Surveyed { nodes, .. }
+        | Event::Installed { nodes, .. }
+        | Event::Requeued { nodes, .. }
+        | Event::Finished { nodes, .. }
+        | Event::Stepped { nodes, .. }
+        | Event::Restored { nodes, .. }
+        | Event::NotRestored { nodes, .. }
+        | Event::Retried { nodes } => Some(nodes),
+        _ => None,
+    }
+}
+
+/// The event as one sentence that can be read alone.
+pub fn sentence(plan: &Plan, entry: &Entry) -> String {
+    match &entry.event {
+        Event::Started { .. } | Event::Recovered | Event::Ordered { .. } | Event::Ended { .. } => {
+            course(plan, entry)
+        }
+        Event::WaveBlocked { wave } => format!("wave {}: blockers are being measured", plan.wave_name(*wave)),
+        Event::WaveOpened { wave } => format!(
+            "wave {} opens: {}",
+            plan.wave_name(*wave),
+            count(plan.waves[wave.at()].size as usize, "node")
+        ),
+        Event::WaveSettled { wave } => format!(
+            "wave {}: every node has its outcome, bake of {} begins",
+            plan.wave_name(*wave),
+            plan.spec.waves[wave.at()].bake
+        ),
+        Event::BakeCredited { wave, earned_ms, .. } => {
+            format!("wave {}: {}s of bake earned", plan.wave_name(*wave), earned_ms / 1000)
+        }
+        Event::WavePassed { wave } => format!("wave {} passed", plan.wave_name(*wave)),
+        Event::WaveFailed { wave } => format!("wave {} failed", plan.wave_name(*wave)),
+        Event::Measured { which, scope, verdict, sentence } => {
+            format!("{} measured {verdict}: {sentence}", gate(plan, *which, *scope))
+        }
+        Event::Judged { which, scope, verdict, evidence } => {
+            format!("{}: {verdict}: {}", gate(plan, *which, *scope), evidence.sentence)
+        }
+        Event::Held { hold } => format!("held: {} ({})", hold.reason, hold.next_step),
+        Event::Released { kind, accepted } => {
+            let how = if *accepted { ", accepted by a person" } else { "" };
+            format!("no longer held: {}{how}", hold(plan, *kind))
+        }
+        Event::Approved { wave, by } => format!("wave {} approved by {by}", plan.wave_name(*wave)),
+        Event::SiteFailed { site, message } => {
+            format!("{} does not answer: {message}", site_name(plan, *site))
+        }
+        Event::SiteAnswered { site } => format!("{} answers again", site_name(plan, *site)),
+        Event::RollbackDecided { cause } => format!(
+            "rolling back: {cause}; {} {} is quarantined",
+            plan.spec.package.name, plan.spec.package.version
+        ),
+        Event::AbortDecided { cause } => format!("aborting: {cause}"),
+        _ => work(plan, &entry.event),
+    }
+}
+
+fn course(plan: &Plan, entry: &Entry) -> String {
+    match &entry.event {
+        Event::Started { .. } => format!(
+            "rollout of {} {} to {} begins",
+            plan.spec.package.name,
+            plan.spec.package.version,
+            count(plan.nodes.len(), "node")
+        ),
+        Event::Recovered => "rollout taken up again".to_owned(),
+        Event::Ordered { order } => format!("{} ordered: {order}", entry.actor),
+        Event::Ended { ending } => format!("rollout {}", progress::ending_word(*ending).replace('_', " ")),
+        other => other.word().replace('_', " "),
+    }
+}
+
+/// Sentences about intents and nodes.
+fn work(plan: &Plan, event: &Event) -> String {
+    match event {
+        Event::Intended { intent } => intended(plan, intent),
+        Event::Sent { intent, command, adopted: false } => format!("intent {intent}: sent as {command}"),
+        Event::Sent { intent, command, adopted: true } => format!("intent {intent}: found as {command}"),
+        Event::Deferred { intent, until, reason } => {
+            format!("intent {intent}: not sent, again at {until}: {reason}")
+        }
+        Event::Uncertain { intents, reason } => {
+            format!("{} may have been sent and are looked for: {reason}", intent_list(intents))
+        }
+        Event::Cleared { intent } => format!("intent {intent}: was never sent"),
+        Event::Settled { intents } => format!("{} settled", intent_list(intents)),
+        Event::Surveyed { before, nodes, .. } => {
+            format!("{} had {}", count(nodes.len(), "node"), before_text(plan, *before))
+        }
+        Event::Installed { nodes, .. } => {
+            format!("{} reported installed, to be proven", count(nodes.len(), "node"))
+        }
+        Event::Requeued { nodes, until, reason, .. } => {
+            format!("{} again at {until}: {reason}", count(nodes.len(), "node"))
+        }
+        Event::Finished { outcome, nodes, note, .. } => {
+            let note = if note.is_empty() { String::new() } else { format!(": {note}") };
+            format!("{} {outcome}{note}", count(nodes.len(), "node"))
+        }
+        Event::Stepped { step, nodes, retry, note, .. } => {
+            let again = if *retry { " again" } else { "" };
+            format!("{} to {}{again}: {note}", count(nodes.len(), "node"), step_text(plan, *step))
+        }
+        Event::Restored { nodes, proof, .. } => format!("{} restored: {proof}", count(nodes.len(), "node")),
+        Event::NotRestored { nodes, note, .. } => {
+            format!("{} not restored: {note}", count(nodes.len(), "node"))
+        }
+        Event::Retried { nodes } => format!("{} to be tried again", count(nodes.len(), "node")),
+        other => other.word().replace('_', " "),
+    }
+}
+
+fn intended(plan: &Plan, intent: &Intent) -> String {
+    let wave = wave_of(&intent.action).map(|wave| format!("wave {}: ", plan.wave_name(wave)));
+    format!(
+        "{}intent {} to {} {} in {}",
+        wave.unwrap_or_default(),
+        intent.id,
+        intent.action.word(),
+        count(intent.nodes.len(), "node"),
+        site_name(plan, intent.site)
+    )
+}
+
+/// A wave's phase in one word, for tables.
+pub fn wave_word(phase: WavePhase) -> &'static str {
+    match phase {
+        WavePhase::Waiting => "waiting",
+        WavePhase::Blocked { .. } => "blocked",
+        WavePhase::Open { .. } => "open",
+        WavePhase::Baking { .. } => "baking",
+        WavePhase::Passed { .. } => "passed",
+        WavePhase::Failed { .. } => "failed",
+    }
+}
+
+fn gate(plan: &Plan, which: Which, scope: Scope) -> String {
+    let name = match which {
+        Which::Install => "install budget",
+        Which::Planned(gate) => &plan.spec.gates[gate.at()].name,
+    };
+    match scope {
+        Scope::Blocker(wave) => format!("blocker {name} of wave {}", plan.wave_name(wave)),
+        Scope::Wave(wave) => format!("gate {name} of wave {}", plan.wave_name(wave)),
+        Scope::Guard => format!("guard {name}"),
+    }
+}
+
+fn hold(plan: &Plan, kind: Kind) -> String {
+    match kind {
+        Kind::Operator => "paused by a person".to_owned(),
+        Kind::Emergency => "emergency stop".to_owned(),
+        Kind::Approval(wave) => format!("approval of wave {}", plan.wave_name(wave)),
+        Kind::Gate(Which::Install, _) => "install budget".to_owned(),
+        Kind::Gate(Which::Planned(gate), _) => format!("gate {}", plan.spec.gates[gate.at()].name),
+        Kind::Site(site) => format!("{} could not be reached", site_name(plan, site)),
+        Kind::Refused(site) => format!("a request was refused in {}", site_name(plan, site)),
+        Kind::Twice => "one intent was sent twice".to_owned(),
+    }
+}
+
+fn before_text(plan: &Plan, before: Before) -> &str {
+    match before {
+        Before::Unknown => "an unknown version",
+        Before::Absent => "nothing installed",
+        Before::Version(version) => plan.version(version),
+    }
+}
+
+fn step_text(plan: &Plan, step: Step) -> String {
+    match step {
+        Step::Look => "look".to_owned(),
+        Step::Uninstall(version) => format!("uninstall {}", plan.version(version)),
+        Step::UninstallBlank => "uninstall whatever is there".to_owned(),
+        Step::Reinstall(version) => format!("reinstall {}", plan.version(version)),
+        Step::Prove => "prove".to_owned(),
+    }
+}
+
+fn site_name(plan: &Plan, site: SiteIndex) -> String {
+    plan.sites[site.at()].site.to_string()
+}
+
+fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+fn intent_list(intents: &[IntentId]) -> String {
+    match intents {
+        [one] => format!("intent {one}"),
+        many => format!("{} intents", many.len()),
+    }
+}
