@@ -35,15 +35,25 @@ impl Metrics for Aws {
         prefix: Option<&str>,
     ) -> Result<Vec<Alarm>, Failure> {
         let reach = self.sites.reach(site).await?;
-        let mut found = BTreeMap::new();
-        for chunk in names.chunks(NAMES_MAX) {
-            collect(&reach, &Wanted::Names(chunk), &mut found).await?;
+        match all(&reach, names, prefix).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => all(&reach, names, prefix).await,
+                None => Err(failure),
+            },
+            found => found,
         }
-        if let Some(prefix) = prefix {
-            collect(&reach, &Wanted::Prefix(prefix), &mut found).await?;
-        }
-        Ok(found.into_values().collect())
     }
+}
+
+async fn all(reach: &Reach, names: &[String], prefix: Option<&str>) -> Result<Vec<Alarm>, Failure> {
+    let mut found = BTreeMap::new();
+    for chunk in names.chunks(NAMES_MAX) {
+        collect(reach, &Wanted::Names(chunk), &mut found).await?;
+    }
+    if let Some(prefix) = prefix {
+        collect(reach, &Wanted::Prefix(prefix), &mut found).await?;
+    }
+    Ok(found.into_values().collect())
 }
 
 async fn collect(

@@ -31,56 +31,106 @@ const FULL_OUTPUTS: usize = 512;
 #[async_trait]
 impl Distributor for Aws {
     async fn send(&self, site: &Site, order: &Order) -> Sent {
-        const OPERATION: &str = "SendCommand";
         if order.nodes.is_empty() || order.nodes.len() > NODES_MAX {
             let message = format!("a command is for 1 to {NODES_MAX} nodes, not {}", order.nodes.len());
-            let (operation, code) = (OPERATION.to_owned(), String::new());
+            let (operation, code) = (SEND.to_owned(), String::new());
             return Sent::Refused(Failure { class: Class::Invalid, operation, message, code });
         }
         let reach = match self.sites.reach(site).await {
             Ok(reach) => reach,
             Err(failure) => return Sent::Refused(failure),
         };
-        let result = request(&reach, order).customize().config_override(once()).send().await;
-        match reach.settle(OPERATION, Effect::Mutating, result) {
-            Ok(answer) => match answer.command().and_then(ssm::Command::command_id) {
-                Some(id) => Sent::Accepted { command: CommandId::new(id) },
-                None => Sent::Unknown(nonsense(OPERATION, Effect::Mutating, "the answer names no command")),
+        match send(&reach, order).await {
+            Sent::Refused(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => send(&reach, order).await,
+                None => Sent::Refused(failure),
             },
-            Err(failure) => unsent(order, failure),
+            sent => sent,
         }
     }
 
     async fn commands(&self, site: &Site, since: Timestamp, limit: usize) -> Result<Listing, Failure> {
-        const OPERATION: &str = "ListCommands";
         let reach = self.sites.reach(site).await?;
-        let after = ssm::CommandFilter::builder()
-            .key(ssm::CommandFilterKey::InvokedAfter)
-            .value(Timestamp(since.0.saturating_sub(SKEW_MS)).to_string())
-            .build()
-            .map_err(|error| nonsense(OPERATION, Effect::Read, &error.to_string()))?;
-        let mut listing = Listing::default();
-        let mut pages = Pages::of(OPERATION);
-        loop {
-            let call = reach.ssm.list_commands().filters(after.clone()).max_results(PAGE);
-            let result = call.set_next_token(pages.token()).customize().config_override(once()).send().await;
-            let page = reach.settle(OPERATION, Effect::Read, result)?;
-            listing.commands.extend(page.commands().iter().filter_map(command));
-            let more = pages.turn(page.next_token())?;
-            if listing.commands.len() > limit || (more && listing.commands.len() == limit) {
-                listing.commands.truncate(limit);
-                return Ok(listing);
-            }
-            if !more {
-                listing.complete = true;
-                return Ok(listing);
-            }
+        match list(&reach, since, limit).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => list(&reach, since, limit).await,
+                None => Err(failure),
+            },
+            listed => listed,
         }
     }
 
     async fn invocations(&self, site: &Site, command: &CommandId) -> Result<Vec<Invocation>, Failure> {
-        const OPERATION: &str = "ListCommandInvocations";
         let reach = self.sites.reach(site).await?;
+        match self.invocations_at(&reach, command).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => self.invocations_at(&reach, command).await,
+                None => Err(failure),
+            },
+            found => found,
+        }
+    }
+
+    async fn cancel(&self, site: &Site, command: &CommandId) -> Result<(), Failure> {
+        let reach = self.sites.reach(site).await?;
+        match cancel(&reach, command).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => cancel(&reach, command).await,
+                None => Err(failure),
+            },
+            done => done,
+        }
+    }
+}
+
+const SEND: &str = "SendCommand";
+
+async fn send(reach: &Reach, order: &Order) -> Sent {
+    let result = request(reach, order).customize().config_override(once()).send().await;
+    match reach.settle(SEND, Effect::Mutating, result) {
+        Ok(answer) => match answer.command().and_then(ssm::Command::command_id) {
+            Some(id) => Sent::Accepted { command: CommandId::new(id) },
+            None => Sent::Unknown(nonsense(SEND, Effect::Mutating, "the answer names no command")),
+        },
+        Err(failure) => unsent(order, failure),
+    }
+}
+
+async fn list(reach: &Reach, since: Timestamp, limit: usize) -> Result<Listing, Failure> {
+    const OPERATION: &str = "ListCommands";
+    let after = ssm::CommandFilter::builder()
+        .key(ssm::CommandFilterKey::InvokedAfter)
+        .value(Timestamp(since.0.saturating_sub(SKEW_MS)).to_string())
+        .build()
+        .map_err(|error| nonsense(OPERATION, Effect::Read, &error.to_string()))?;
+    let mut listing = Listing::default();
+    let mut pages = Pages::of(OPERATION);
+    loop {
+        let call = reach.ssm.list_commands().filters(after.clone()).max_results(PAGE);
+        let result = call.set_next_token(pages.token()).customize().config_override(once()).send().await;
+        let page = reach.settle(OPERATION, Effect::Read, result)?;
+        listing.commands.extend(page.commands().iter().filter_map(command));
+        let more = pages.turn(page.next_token())?;
+        if listing.commands.len() > limit || (more && listing.commands.len() == limit) {
+            listing.commands.truncate(limit);
+            return Ok(listing);
+        }
+        if !more {
+            listing.complete = true;
+            return Ok(listing);
+        }
+    }
+}
+
+async fn cancel(reach: &Reach, command: &CommandId) -> Result<(), Failure> {
+    let call = reach.ssm.cancel_command().command_id(command.as_str());
+    let result = call.customize().config_override(once()).send().await;
+    reach.settle("CancelCommand", Effect::Mutating, result).map(|_| ())
+}
+
+impl Aws {
+    async fn invocations_at(&self, reach: &Reach, command: &CommandId) -> Result<Vec<Invocation>, Failure> {
+        const OPERATION: &str = "ListCommandInvocations";
         let mut found = Vec::new();
         let mut pages = Pages::of(OPERATION);
         loop {
@@ -90,7 +140,7 @@ impl Distributor for Aws {
             let page = reach.settle(OPERATION, Effect::Read, result)?;
             for raw in page.command_invocations() {
                 if let Some(short) = invocation(raw) {
-                    found.push(self.completed(&reach, command, raw, short).await?);
+                    found.push(self.completed(reach, command, raw, short).await?);
                 }
             }
             if !pages.turn(page.next_token())? {
@@ -99,15 +149,6 @@ impl Distributor for Aws {
         }
     }
 
-    async fn cancel(&self, site: &Site, command: &CommandId) -> Result<(), Failure> {
-        let reach = self.sites.reach(site).await?;
-        let call = reach.ssm.cancel_command().command_id(command.as_str());
-        let result = call.customize().config_override(once()).send().await;
-        reach.settle("CancelCommand", Effect::Mutating, result).map(|_| ())
-    }
-}
-
-impl Aws {
     /// The invocation with its full output, where the listing cut off what decides.
     async fn completed(
         &self,

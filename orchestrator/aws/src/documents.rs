@@ -39,8 +39,45 @@ fn partition(region: &str) -> &'static str {
     PARTITIONS.iter().find(|(start, _)| region.starts_with(start)).map_or("aws", |(_, partition)| partition)
 }
 
+/// A package as one site asks for it.
+#[derive(Debug)]
+pub(crate) struct Package<'a> {
+    /// What the site calls it.
+    pub(crate) name: String,
+    /// Whether another account owns it.
+    pub(crate) is_shared: bool,
+    /// Versions whose manifests are read.
+    pub(crate) wanted: &'a [String],
+    /// How to fetch files, to look into the first wanted version's zips.
+    pub(crate) look: Option<&'a SharedHttpConnector>,
+}
+
+impl Package<'_> {
+    /// Everything that the site can see of the package.
+    pub(crate) async fn view(&self, reach: &Reach) -> Result<PackageView, Failure> {
+        let mut view = match versions(reach, &self.name).await {
+            // Reading single versions of a shared document needs fewer rights than listing them.
+            Err(failure) if failure.class == Class::Denied && self.is_shared && !self.wanted.is_empty() => {
+                PackageView { name: self.name.clone(), versions: BTreeMap::new(), default_version: None }
+            }
+            listed => listed?,
+        };
+        let ask_unlisted = self.is_shared && view.versions.is_empty();
+        for (position, version) in self.wanted.iter().enumerate() {
+            if !ask_unlisted && !view.versions.contains_key(version) {
+                continue;
+            }
+            let look = self.look.filter(|_| position == 0);
+            if let Some(read) = read_version(reach, &self.name, version, look).await? {
+                view.versions.insert(version.clone(), read);
+            }
+        }
+        Ok(view)
+    }
+}
+
 /// The version list, without contents. A package that is not there or not shared has no versions.
-pub(crate) async fn versions(reach: &Reach, name: &str) -> Result<PackageView, Failure> {
+async fn versions(reach: &Reach, name: &str) -> Result<PackageView, Failure> {
     const OPERATION: &str = "ListDocumentVersions";
     let mut view = PackageView { name: name.to_owned(), versions: BTreeMap::new(), default_version: None };
     let mut pages = Pages::of(OPERATION);
@@ -68,7 +105,7 @@ pub(crate) async fn versions(reach: &Reach, name: &str) -> Result<PackageView, F
 }
 
 /// One version with its manifest, None if this account cannot see it. With `look` its zips are looked into as well.
-pub(crate) async fn read_version(
+async fn read_version(
     reach: &Reach,
     name: &str,
     version: &str,
@@ -107,8 +144,15 @@ async fn update_scripts(
     known
 }
 
-/// Proves that a command document is there and takes the parameters that we send.
-pub(crate) async fn check(reach: &Reach, name: &str) -> Result<(), Failure> {
+/// Proves that the command documents are there and take the parameters that we send.
+pub(crate) async fn check(reach: &Reach, names: &[&str]) -> Result<(), Failure> {
+    for name in names {
+        check_one(reach, name).await?;
+    }
+    Ok(())
+}
+
+async fn check_one(reach: &Reach, name: &str) -> Result<(), Failure> {
     const OPERATION: &str = "DescribeDocument";
     let result = reach.ssm.describe_document().name(name).document_version("$DEFAULT").send().await;
     let answer = reach.settle(OPERATION, Effect::Read, result)?;

@@ -45,21 +45,13 @@ impl Fleet for Aws {
             });
         }
         let reach = self.sites.reach(site).await?;
-        let mut nodes = BTreeMap::new();
-        each_instance(&reach, None, |raw| {
-            if let Some(node) = node(raw, index) {
-                nodes.insert(node.id.clone(), node);
-            }
-        })
-        .await?;
-        if nodes.is_empty() {
-            return Ok(Vec::new());
+        match nodes(&reach, index, questions).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => nodes(&reach, index, questions).await,
+                None => Err(failure),
+            },
+            found => found,
         }
-        for (number, question) in questions.iter().enumerate() {
-            answer(&reach, TagMatchIndex(number as u8), question, &mut nodes).await?;
-        }
-        learn_architectures(&reach, &mut nodes).await?;
-        Ok(nodes.into_values().collect())
     }
 
     async fn package(
@@ -70,36 +62,50 @@ impl Fleet for Aws {
         wanted: &[String],
         look_into_files: bool,
     ) -> Result<PackageView, Failure> {
-        let reach = self.sites.reach(site).await?;
-        let name = documents::name_at(site, name, owner);
-        let is_shared = site.account != *owner;
-        let mut view = match documents::versions(&reach, &name).await {
-            // Reading single versions of a shared document needs fewer rights than listing them.
-            Err(failure) if failure.class == Class::Denied && is_shared && !wanted.is_empty() => {
-                PackageView { name, versions: BTreeMap::new(), default_version: None }
-            }
-            listed => listed?,
+        let package = documents::Package {
+            name: documents::name_at(site, name, owner),
+            is_shared: site.account != *owner,
+            wanted,
+            look: look_into_files.then_some(&self.downloads),
         };
-        let ask_unlisted = is_shared && view.versions.is_empty();
-        for (position, version) in wanted.iter().enumerate() {
-            if !ask_unlisted && !view.versions.contains_key(version) {
-                continue;
-            }
-            let look = (look_into_files && position == 0).then_some(&self.downloads);
-            if let Some(read) = documents::read_version(&reach, &view.name, version, look).await? {
-                view.versions.insert(version.clone(), read);
-            }
+        let reach = self.sites.reach(site).await?;
+        match package.view(&reach).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => package.view(&reach).await,
+                None => Err(failure),
+            },
+            viewed => viewed,
         }
-        Ok(view)
     }
 
     async fn check_documents(&self, site: &Site, names: &[&str]) -> Result<(), Failure> {
         let reach = self.sites.reach(site).await?;
-        for name in names {
-            documents::check(&reach, name).await?;
+        match documents::check(&reach, names).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => documents::check(&reach, names).await,
+                None => Err(failure),
+            },
+            checked => checked,
         }
-        Ok(())
     }
+}
+
+async fn nodes(reach: &Reach, index: SiteIndex, questions: &[TagMatch]) -> Result<Vec<Node>, Failure> {
+    let mut nodes = BTreeMap::new();
+    each_instance(reach, None, |raw| {
+        if let Some(node) = node(raw, index) {
+            nodes.insert(node.id.clone(), node);
+        }
+    })
+    .await?;
+    if nodes.is_empty() {
+        return Ok(Vec::new());
+    }
+    for (number, question) in questions.iter().enumerate() {
+        answer(reach, TagMatchIndex(number as u8), question, &mut nodes).await?;
+    }
+    learn_architectures(reach, &mut nodes).await?;
+    Ok(nodes.into_values().collect())
 }
 
 const INFORMATION: &str = "DescribeInstanceInformation";

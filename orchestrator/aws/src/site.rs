@@ -117,6 +117,27 @@ impl Sites {
         Ok(reach)
     }
 
+    /// New clients with a new session, if AWS no longer accepts the one they had; None if that would not help.
+    ///
+    /// The SDK renews a session by this machine's clock before it runs out. A wrong clock, or an administrator who
+    /// revokes sessions, is only seen in the answer. An expired session executes nothing, so any call may be repeated.
+    pub(crate) async fn renewed(
+        &self,
+        site: &Site,
+        refused: &Arc<Reach>,
+        failure: &Failure,
+    ) -> Option<Arc<Reach>> {
+        let role = refused.role.as_ref().filter(|_| failure.class == Class::Expired)?;
+        let mut table = self.table.lock().await;
+        // Of several calls that fail together, the first forgets the session and the others find the new one.
+        if table.reaches.get(site).is_some_and(|current| Arc::ptr_eq(current, refused)) {
+            table.reaches.retain(|_, reach| reach.role.as_ref() != Some(role));
+            table.roles.remove(role);
+        }
+        drop(table);
+        self.reach(site).await.ok()
+    }
+
     /// Credentials of another account would list, and command, that other account's nodes under this site's name.
     async fn check_account(&self, site: &Site) -> Result<(), Failure> {
         let (actual, what) = match &site.role {

@@ -1,9 +1,12 @@
 //! Credentials and clients.
 
-use crate::fake::{Fake, hub, ok, spoke};
-use wavetrain_model::id::AccountId;
-use wavetrain_model::time::Timestamp;
-use wavetrain_ports::distributor::Distributor;
+use crate::fake::{Fake, hub, ok, refusal, session, spoke};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
+use wavetrain_model::id::{AccountId, NodeId};
+use wavetrain_model::time::{Seconds, Timestamp};
+use wavetrain_ports::distributor::{Distributor, Job, Order, Sent};
 use wavetrain_ports::failure::Class;
 use wavetrain_ports::fleet::Fleet;
 
@@ -55,7 +58,7 @@ async fn a_role_of_another_account_than_the_sites_is_refused() {
 async fn calls_are_counted_by_site_operation_and_outcome() {
     let aws = Fake::new(|call| match call.region.as_str() {
         "eu-central-1" => ok(r#"{"Commands":[]}"#),
-        _ => crate::fake::refusal(400, "ThrottlingException", "Rate exceeded"),
+        _ => refusal(400, "ThrottlingException", "Rate exceeded"),
     })
     .aws()
     .await;
@@ -75,4 +78,40 @@ async fn calls_are_counted_by_site_operation_and_outcome() {
             "caller GetCallerIdentity ok 1"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_session_that_aws_no_longer_accepts_is_replaced_once_for_all_regions() {
+    let sessions = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&sessions);
+    let fake = Fake::whole(move |call| match call.operation.as_str() {
+        "AssumeRole" => {
+            counted.fetch_add(1, SeqCst);
+            session(call)
+        }
+        _ if sessions.load(SeqCst) < 2 => refusal(400, "ExpiredTokenException", "expired"),
+        "SendCommand" => ok(r#"{"Command":{"CommandId":"c-1"}}"#),
+        _ => ok(r#"{"Commands":[]}"#),
+    });
+    let aws = fake.aws().await;
+    let order = Order {
+        job: Job::Uninstall { package: "agent".to_owned(), version: None },
+        nodes: vec![NodeId::from("i-00000000000000001")],
+        comment: "wavetrain test 1".to_owned(),
+        deliver_within: Seconds(60),
+        max_concurrency: 1,
+        max_errors: None,
+    };
+    let sent = aws.send(&spoke("eu-west-1"), &order).await;
+    assert!(matches!(sent, Sent::Accepted { .. }), "{sent:?}");
+    aws.commands(&spoke("us-east-2"), Timestamp(0), 10).await.unwrap();
+    assert_eq!((fake.calls("SendCommand").len(), fake.calls("AssumeRole").len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_replaced_is_reported_as_expired() {
+    let fake = Fake::new(|_| refusal(400, "ExpiredTokenException", "expired"));
+    let aws = fake.aws().await;
+    assert_eq!(aws.commands(&spoke("eu-west-1"), Timestamp(0), 10).await.unwrap_err().class, Class::Expired);
+    assert_eq!(fake.calls("ListCommands").len(), 2);
 }
