@@ -107,7 +107,8 @@ shape! {
 
 shape! {
     /// Which nodes.
-    Fleet = "a fleet", later ["organization"] {
+    Fleet = "a fleet", later ["organization"]
+    "list the accounts in `accounts`; organisational units are not resolved yet" {
         /// Accounts with nodes.
         required accounts "accounts": Accounts;
         /// Regions with nodes, in each of the accounts.
@@ -219,7 +220,8 @@ shape! {
 
 shape! {
     /// A check between waves.
-    Gate = "a gate", later ["compliance", "metric", "compare", "prometheus", "http", "probe", "approval"] {
+    Gate = "a gate", later ["compliance", "metric", "compare", "prometheus", "http", "probe", "approval"]
+    "this version measures `alarms`; a probe belongs into `package`, an approval into a wave" {
         /// Name of the gate.
         required name "name": Text<Name>;
         /// Whether it is also watched from the first install to the last bake.

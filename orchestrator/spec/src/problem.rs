@@ -68,6 +68,9 @@ impl Problems {
 
 /// Words of the file for a message: shortened, and without characters that would act on a terminal.
 pub fn quoted(text: &str) -> String {
+    if text.is_empty() {
+        return "`\"\"`".to_owned();
+    }
     let mut shown: String = text.chars().take(QUOTED).map(visible).collect();
     if text.chars().nth(QUOTED).is_some() {
         shown.push('…');

@@ -70,10 +70,8 @@ fn excerpt(text: &str, span: Span) -> Option<Excerpt> {
     let kept = head_length.min(SHOWN_BEFORE);
     let mut head: Vec<char> = before.chars().rev().take(kept).collect();
     head.reverse();
-    let indent =
-        if is_cut { 0 } else { head.iter().take_while(|character| character.is_whitespace()).count() };
-    let head: String = head.into_iter().skip(indent).collect();
-    let room = SHOWN.saturating_sub(kept - indent);
+    let head: String = head.into_iter().collect();
+    let room = SHOWN.saturating_sub(kept);
 
     let tail: String = after.chars().take(room).collect();
     let cut_mark = if is_cut { "…" } else { "" };

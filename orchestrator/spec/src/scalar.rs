@@ -73,15 +73,28 @@ pub struct Quantity<const MIN: u32>(pub Amount);
 impl<const MIN: u32> Shape for Quantity<MIN> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         let text = scalar(node, "a number of nodes or a percentage", problems)?;
+        if MIN == 0 && text.strip_suffix('%').and_then(basis_points) == Some(0) {
+            problems.error(
+                code::RANGE,
+                node.span,
+                format!("{} is not more than 0 percent", quoted(text)),
+                "write `0`, a number of nodes, to tolerate none",
+            );
+            return None;
+        }
         if text.ends_with('%') {
             return Share::read(node, problems).map(|share| Self(Amount::Share(share.0)));
         }
-        if text.contains('.') && basis_points(text).is_some() {
+        if !is_whole(text) {
+            let help = match basis_points(text) {
+                Some(_) => format!("write `{text}%` for a share, or a whole number of nodes"),
+                None => "write a number of nodes, such as `20`, or a share, such as `10%`".to_owned(),
+            };
             problems.error(
                 code::PERCENT,
                 node.span,
                 format!("{} is neither a number of nodes nor a percentage", quoted(text)),
-                format!("write `{text}%` for a share, or a whole number of nodes"),
+                help,
             );
             return None;
         }
@@ -111,9 +124,13 @@ impl<const MIN: u32, const MAX: u32> Shape for Whole<MIN, MAX> {
     }
 }
 
-fn whole(node: &Node, text: &str, min: u32, max: u32, problems: &mut Problems) -> Option<u32> {
+fn is_whole(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn whole(node: &Node, text: &str, min: u32, max: u32, problems: &mut Problems) -> Option<u32> {
+    if !is_whole(text) {
         problems.error(
             code::WHOLE_NUMBER,
             node.span,

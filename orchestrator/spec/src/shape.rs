@@ -47,34 +47,41 @@ pub fn scalar<'n>(node: &'n Node, wanted: &str, problems: &mut Problems) -> Opti
 }
 
 fn unexpected(span: Span, found: &Value, wanted: &str, problems: &mut Problems) {
-    if let Value::Nothing = found {
-        problems.error(
+    match found {
+        Value::Unusable => {}
+        Value::Nothing => problems.error(
             code::NO_VALUE,
             span,
             format!("a value is missing: {wanted} belongs here"),
             "write the value, or delete the key",
-        );
-    } else {
-        let message = format!("expected {wanted}, found {}", found.noun());
-        let help = match found {
-            Value::List(_) => "write one value, without `-` or brackets",
-            Value::Mapping(_) => {
-                "write the value itself; a value that contains `: ` or begins with `{` needs quotes"
-            }
-            _ => "keys of a mapping are indented below their parent; items of a list begin with `- `",
-        };
-        problems.error(code::KIND, span, message, help);
+        ),
+        _ => {
+            let help = match wanted {
+                LIST => "begin every item with `- `, or write `[item, item]`",
+                _ if wanted.contains("mapping") => "write `key: value` lines, indented below the key",
+                _ => "write one value; a value that contains `: ` or begins with a bracket needs quotes",
+            };
+            problems.error(code::KIND, span, format!("expected {wanted}, found {}", found.noun()), help);
+        }
     }
 }
 
+/// How a list is called in messages.
+const LIST: &str = "a list";
+
 /// A list of at least `MIN` and at most `MAX` items. `MAX` also bounds how many are looked at.
 #[derive(Debug, Clone)]
-pub struct List<T, const MIN: usize, const MAX: usize>(pub Vec<Placed<T>>);
+pub struct List<T, const MIN: usize, const MAX: usize>(
+    /// The items that could be read.
+    pub Vec<Placed<T>>,
+    /// Whether items beyond `MAX` were left out.
+    pub bool,
+);
 
 impl<T: Shape, const MIN: usize, const MAX: usize> Shape for List<T, MIN, MAX> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         let Value::List(items) = &node.value else {
-            unexpected(node.span, &node.value, "a list", problems);
+            unexpected(node.span, &node.value, LIST, problems);
             return None;
         };
         if items.len() < MIN {
@@ -93,7 +100,8 @@ impl<T: Shape, const MIN: usize, const MAX: usize> Shape for List<T, MIN, MAX> {
                 "the items from here on were not looked at",
             );
         }
-        Some(Self(items.iter().take(MAX).filter_map(|item| Placed::read(item, problems)).collect()))
+        let read = items.iter().take(MAX).filter_map(|item| Placed::read(item, problems)).collect();
+        Some(Self(read, items.len() > MAX))
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Schema {
@@ -183,13 +191,13 @@ impl Given {
 }
 
 impl<'n> Fields<'n> {
-    /// The entries of `node`; None if it is not a mapping. Unknown keys are reported, and those of `later` (kinds that
-    /// other versions know) in their own words.
+    /// The entries of `node`; None if it is not a mapping. Unknown keys are reported, and those of `later` (reserved for
+    /// what this version cannot do) in their own words, with their own help.
     pub fn open(
         node: &'n Node,
         noun: &'static str,
         known: &[&'static str],
-        later: &[&str],
+        (later, instead): (&[&str], &str),
         problems: &mut Problems,
     ) -> Option<Self> {
         let Value::Mapping(entries) = &node.value else {
@@ -203,7 +211,7 @@ impl<'n> Fields<'n> {
                     code::UNSUPPORTED,
                     key.span,
                     format!("{} in {noun} is not supported by this version", quoted(&key.text)),
-                    format!("this version knows {}", either(known)),
+                    instead,
                 );
                 continue;
             }
@@ -234,7 +242,7 @@ impl<'n> Fields<'n> {
     }
 
     /// A key that must be there.
-    pub fn required<T: Shape>(&self, key: &str, _: (), problems: &mut Problems) -> Option<Placed<T>> {
+    pub fn required<T: Shape>(&self, key: &str, (): (), problems: &mut Problems) -> Option<Placed<T>> {
         let Some(node) = self.get(key) else {
             if !self.given.has(key) {
                 problems.error(
@@ -250,7 +258,7 @@ impl<'n> Fields<'n> {
     }
 
     /// A key that may be left out.
-    pub fn optional<T: Shape>(&self, key: &str, _: (), problems: &mut Problems) -> Option<Placed<T>> {
+    pub fn optional<T: Shape>(&self, key: &str, (): (), problems: &mut Problems) -> Option<Placed<T>> {
         Placed::read(self.get(key)?, problems)
     }
 
@@ -263,7 +271,7 @@ impl<'n> Fields<'n> {
     }
 
     /// A mapping all of whose keys may be left out, and so it may itself.
-    pub fn section<T: Shape>(&self, key: &str, _: (), problems: &mut Problems) -> Placed<T> {
+    pub fn section<T: Shape>(&self, key: &str, (): (), problems: &mut Problems) -> Placed<T> {
         self.get(key).and_then(|node| Placed::read(node, problems)).unwrap_or_else(|| {
             let empty = Node { span: self.span, value: Value::Mapping(Rc::new([])) };
             Placed::read(&empty, &mut Problems::default()).expect("a section has no required keys")
@@ -310,7 +318,7 @@ pub fn prose(lines: &[&str]) -> String {
 macro_rules! shape {
     (
         $(#[doc = $about:literal])*
-        $name:ident = $noun:literal $(, later [$($later:literal),*])? {
+        $name:ident = $noun:literal $(, later [$($later:literal),*] $instead:literal)? {
             $( $(#[doc = $doc:literal])* $need:ident $field:ident $key:literal : $type:ty $(= $default:literal)?; )*
         }
     ) => {
@@ -326,7 +334,11 @@ macro_rules! shape {
         impl $crate::shape::Shape for $name {
             fn read(node: &$crate::tree::Node, problems: &mut $crate::problem::Problems) -> Option<Self> {
                 let fields = $crate::shape::Fields::open(
-                    node, $noun, &[$($key),*], &[$($($later),*)?], problems,
+                    node,
+                    $noun,
+                    &[$($key),*],
+                    (&[$($($later),*)?], concat!($($instead)?)),
+                    problems,
                 )?;
                 Some(Self {
                     given: fields.given(),

@@ -5,7 +5,7 @@
 
 use crate::code;
 use crate::problem::{Problems, quoted};
-use serde_yaml::granit_parser::{self, Event, Marker, Parser, ScalarStyle, StrInput};
+use serde_yaml::granit_parser::{self, Event, Marker, Parser, ScalarStyle, StrInput, StructureStyle};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use wavetrain_model::diagnostic::Span;
@@ -30,6 +30,8 @@ pub struct Node {
 pub enum Value {
     /// Nothing was written, or `null` or `~`.
     Nothing,
+    /// Something that has no value, which was reported.
+    Unusable,
     /// Anything that is not a mapping or a list.
     Scalar(Rc<str>),
     /// A list.
@@ -42,7 +44,7 @@ impl Value {
     /// The word for it in messages.
     pub fn noun(&self) -> &'static str {
         match self {
-            Self::Nothing => "nothing",
+            Self::Nothing | Self::Unusable => "nothing",
             Self::Scalar(_) => "a single value",
             Self::List(_) => "a list",
             Self::Mapping(_) => "a mapping",
@@ -76,6 +78,8 @@ struct Frame {
     counted_before: usize,
     /// Mappings and lists inside, itself included.
     height: usize,
+    /// Whether it is told by indentation alone, without brackets.
+    is_block: bool,
 }
 
 /// A finished value that can be referred to.
@@ -86,6 +90,7 @@ struct Anchored {
 }
 
 struct Builder<'p> {
+    text: &'p str,
     problems: &'p mut Problems,
     frames: Vec<Frame>,
     anchors: BTreeMap<usize, Anchored>,
@@ -94,7 +99,7 @@ struct Builder<'p> {
 }
 
 /// The tree of a text with exactly one document, None if it has none or cannot be read to its end.
-pub fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
+pub fn parse<'p>(text: &'p str, problems: &'p mut Problems) -> Option<Node> {
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_unresolved_aliases: true,
@@ -104,7 +109,7 @@ pub fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
     };
     let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str_with_options(text, options);
     let mut builder =
-        Builder { problems, frames: Vec::new(), anchors: BTreeMap::new(), counted: 0, root: None };
+        Builder { text, problems, frames: Vec::new(), anchors: BTreeMap::new(), counted: 0, root: None };
     let mut documents = 0;
     while let Some(next) = parser.next_event() {
         let (event, place) = match next {
@@ -137,8 +142,17 @@ pub fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
 /// A mistake in the YAML itself; nothing after it can be read.
 fn syntax(error: &granit_parser::ScanError, text: &str, problems: &mut Problems) {
     let span = span_at(*error.marker(), 1, text);
-    if error.info().contains("nest") {
+    if *error.kind() == granit_parser::ErrorKind::RecursionLimitExceeded {
         too_deep(span, problems);
+        return;
+    }
+    if let Some(tab) = error.info().contains("tab").then(|| tab_in_indentation(text, span)).flatten() {
+        problems.error(
+            code::SYNTAX,
+            tab,
+            "not valid YAML: a tab in the indentation",
+            "indent with spaces; YAML has no tabs there",
+        );
         return;
     }
     problems.error(
@@ -147,6 +161,19 @@ fn syntax(error: &granit_parser::ScanError, text: &str, problems: &mut Problems)
         format!("not valid YAML: {}", lower_first(error.info().trim_end_matches('.'))),
         "look at the indentation, the brackets and the quotes up to here; values with `: `, `{` or `#` need quotes",
     );
+}
+
+/// The first tab of the indentation around a place: the parser may notice it a line too early.
+fn tab_in_indentation(text: &str, near: Span) -> Option<Span> {
+    let mut offset = text[..near.offset].rfind('\n').map_or(0, |at| at + 1);
+    for (line, content) in (near.line..).zip(text[offset..].split_inclusive('\n').take(3)) {
+        let indentation = content.len() - content.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = content[..indentation].find('\t') {
+            return Some(Span { offset: offset + tab, length: 1, line, column: tab + 1 });
+        }
+        offset += content.len();
+    }
+    None
 }
 
 fn too_deep(span: Span, problems: &mut Problems) {
@@ -175,27 +202,24 @@ impl Builder<'_> {
                 }
                 self.scalar(&text, style, anchor, span)
             }
-            Event::SequenceStart(_, anchor, tag) => {
+            Event::SequenceStart(style, anchor, tag) => {
                 if tag.is_some() {
                     self.tag(span);
                 }
-                self.open(Open::List(Vec::new()), anchor, span)
+                self.open(Open::List(Vec::new()), style, anchor, span)
             }
-            Event::MappingStart(_, anchor, tag) => {
+            Event::MappingStart(style, anchor, tag) => {
                 if tag.is_some() {
                     self.tag(span);
                 }
-                self.open(Open::Mapping { entries: Vec::new(), key: None }, anchor, span)
+                self.open(Open::Mapping { entries: Vec::new(), key: None }, style, anchor, span)
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 self.close();
                 Ok(())
             }
             Event::Alias(anchor) => self.alias(anchor, span),
-            Event::UnresolvedAlias(name) => {
-                self.unknown_anchor(&name, span);
-                self.place(Node { span, value: Value::Nothing }, 0)
-            }
+            Event::UnresolvedAlias(_) => self.unknown_anchor(span),
             _ => Ok(()),
         }
     }
@@ -209,13 +233,15 @@ impl Builder<'_> {
         );
     }
 
-    fn unknown_anchor(&mut self, name: &str, span: Span) {
+    fn unknown_anchor(&mut self, span: Span) -> Result<(), Stopped> {
+        let alias = self.text.get(span.offset..span.offset + span.length).unwrap_or("*");
         self.problems.error(
             code::ANCHOR,
             span,
-            format!("the alias {} refers to nothing that is complete above it", quoted(&format!("*{name}"))),
+            format!("the alias {} refers to nothing that is complete above it", quoted(alias)),
             "an alias `*name` repeats a value marked `&name` earlier in the file",
         );
+        self.place(Node { span, value: Value::Unusable }, 0)
     }
 
     fn count(&mut self, cost: usize, span: Span) -> Result<(), Stopped> {
@@ -250,8 +276,7 @@ impl Builder<'_> {
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Stopped> {
         let Some(Anchored { node, cost, height }) = self.anchors.get(&anchor) else {
-            self.unknown_anchor("…", span);
-            return self.place(Node { span, value: Value::Nothing }, 0);
+            return self.unknown_anchor(span);
         };
         // The place of the alias, not of what it repeats: that is where this use is right or wrong.
         let (node, cost, height) = (Node { span, value: node.value.clone() }, *cost, *height);
@@ -259,30 +284,40 @@ impl Builder<'_> {
         self.place(node, height)
     }
 
-    fn open(&mut self, open: Open, anchor: usize, span: Span) -> Result<(), Stopped> {
+    fn open(&mut self, open: Open, style: StructureStyle, anchor: usize, span: Span) -> Result<(), Stopped> {
         if self.frames.len() >= DEPTH {
             too_deep(span, self.problems);
             return Err(Stopped);
         }
         let counted_before = self.counted;
         self.count(1, span)?;
-        self.frames.push(Frame { open, span, anchor, counted_before, height: 1 });
+        let is_block = style == StructureStyle::Block;
+        self.frames.push(Frame { open, span, anchor, counted_before, height: 1, is_block });
         Ok(())
     }
 
     fn close(&mut self) {
         let Some(frame) = self.frames.pop() else { return };
+        let span = if frame.is_block { self.pending_key().unwrap_or(frame.span) } else { frame.span };
         let value = match frame.open {
             Open::List(items) => Value::List(items.into()),
             Open::Mapping { entries, .. } => Value::Mapping(self.without_duplicates(entries).into()),
         };
-        let node = Node { span: frame.span, value };
+        let node = Node { span, value };
         if frame.anchor != 0 {
             let cost = self.counted - frame.counted_before;
             self.anchors.insert(frame.anchor, Anchored { node: node.clone(), cost, height: frame.height });
         }
         // A finished value never makes its parent too deep: its own levels were counted while it was open.
         let _ = self.place(node, frame.height);
+    }
+
+    /// Where the key stands whose value comes next: a better place for an indented mapping than its own first key.
+    fn pending_key(&self) -> Option<Span> {
+        match &self.frames.last()?.open {
+            Open::Mapping { key: Some(PendingKey(Some(key))), .. } => Some(key.span),
+            _ => None,
+        }
     }
 
     /// Puts a finished value where it belongs.

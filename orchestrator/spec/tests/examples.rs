@@ -1,5 +1,7 @@
 //! Every example is a valid plan file, without a warning.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test reads files and may panic
+
 use std::path::{Path, PathBuf};
 use wavetrain_spec::{read, render};
 

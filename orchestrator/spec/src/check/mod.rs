@@ -31,7 +31,13 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
     let has_alarms = gates.as_ref().is_some_and(|gates| !gates.is_empty());
     let partial = written.partial.value.0;
     let waves = written.waves.and_then(|waves| {
-        waves::check(&waves.value.0, fleet.as_ref().map(|fleet| &fleet.value), partial, has_alarms, problems)
+        waves::check(
+            &waves.value.0,
+            fleet.as_ref().map(|fleet| &fleet.value),
+            partial || waves.value.1,
+            has_alarms,
+            problems,
+        )
     });
     let limits = limits::check(written.limits.value, problems);
     let rollback =

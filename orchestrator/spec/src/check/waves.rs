@@ -9,7 +9,7 @@ use crate::problem::{Problems, nearest, quoted};
 use crate::shape::Placed;
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::diagnostic::Span;
-use wavetrain_model::id::WaveIndex;
+use wavetrain_model::id::{AccountId, Region, WaveIndex};
 use wavetrain_model::quantity::Percent;
 use wavetrain_model::spec::{Approval, Fleet, Take, Wave, Within};
 use wavetrain_model::time::Seconds;
@@ -201,8 +201,8 @@ fn tag_wave(written: &file::Wave, after: &[usize], tag_span: Span, problems: &mu
 fn within(written: Option<&Placed<file::Where>>, fleet: Option<&Fleet>, problems: &mut Problems) -> Within {
     let Some(Placed { value: written, .. }) = written else { return Within::default() };
     if let Some(fleet) = fleet {
-        let accounts: BTreeSet<&str> = fleet.accounts.iter().map(|account| account.as_str()).collect();
-        let regions: BTreeSet<&str> = fleet.regions.iter().map(|region| region.as_str()).collect();
+        let accounts: BTreeSet<&str> = fleet.accounts.iter().map(AccountId::as_str).collect();
+        let regions: BTreeSet<&str> = fleet.regions.iter().map(Region::as_str).collect();
         for account in written.accounts.iter().flat_map(|accounts| &accounts.value.0) {
             outside_fleet("account", &account.value.text, account.span, &accounts, problems);
         }
