@@ -71,7 +71,9 @@ impl Action {
     pub fn is_probe(&self) -> bool {
         match self {
             Self::Survey { .. } | Self::Verify { .. } | Self::Prove => true,
-            Self::Install { .. } | Self::Uninstall { .. } | Self::Reinstall { .. } | Self::Cancel { .. } => false,
+            Self::Install { .. } | Self::Uninstall { .. } | Self::Reinstall { .. } | Self::Cancel { .. } => {
+                false
+            }
         }
     }
 

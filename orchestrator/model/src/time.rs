@@ -10,6 +10,7 @@ pub struct Timestamp(pub i64);
 
 impl Timestamp {
     /// This moment and `seconds` later.
+    #[must_use]
     pub fn plus(self, seconds: Seconds) -> Self {
         Self(self.0.saturating_add(i64::from(seconds.0).saturating_mul(1000)))
     }
@@ -56,7 +57,8 @@ impl Seconds {
 /// Short form: `45s`, `30m`, `1h 30m`, `2d`.
 impl fmt::Display for Seconds {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [(self.0 / 86_400, 'd'), (self.0 / 3600 % 24, 'h'), (self.0 / 60 % 60, 'm'), (self.0 % 60, 's')];
+        let parts =
+            [(self.0 / 86_400, 'd'), (self.0 / 3600 % 24, 'h'), (self.0 / 60 % 60, 'm'), (self.0 % 60, 's')];
         let shown: Vec<String> =
             parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
         formatter.pad(if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }.as_str())

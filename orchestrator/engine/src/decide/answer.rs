@@ -63,9 +63,13 @@ fn invalid_nodes(
         Action::Survey { .. } | Action::Install { .. } => {
             Event::Finished { intent: Some(intent), outcome: Outcome::Gone, touch: Touch::No, nodes, note }
         }
-        Action::Verify { .. } => {
-            Event::Finished { intent: Some(intent), outcome: Outcome::Gone, touch: Touch::Suspect, nodes, note }
-        }
+        Action::Verify { .. } => Event::Finished {
+            intent: Some(intent),
+            outcome: Outcome::Gone,
+            touch: Touch::Suspect,
+            nodes,
+            note,
+        },
         Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
             Event::NotRestored { intent: Some(intent), nodes, note }
         }
@@ -122,7 +126,9 @@ pub(super) fn site_failed(
         ),
         Trouble::Refused => (
             Kind::Refused(site),
-            format!("AWS will not take this request at {place} as it is: mend the cause, then `wavetrain resume`"),
+            format!(
+                "AWS will not take this request at {place} as it is: mend the cause, then `wavetrain resume`"
+            ),
         ),
     };
     if state.hold(kind).is_some() {
@@ -170,8 +176,9 @@ pub(super) fn looked(
             let hold = Hold {
                 kind: Kind::Twice,
                 reason: format!("{} commands carry the mark of intent {intent}", found.len()),
-                next_step: "find out who else runs this rollout; then `wavetrain resume` or `wavetrain abort`"
-                    .to_owned(),
+                next_step:
+                    "find out who else runs this rollout; then `wavetrain resume` or `wavetrain abort`"
+                        .to_owned(),
                 since: now,
                 deadline: None,
             };

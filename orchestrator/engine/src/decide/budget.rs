@@ -35,7 +35,8 @@ pub(super) fn broken(plan: &Plan, state: &State, now: Timestamp) -> Option<Broke
         && let Some((wave, sentence, total)) =
             place(plan, state, &|tally, total| exceeds(limits.undelivered, tally.undelivered(), total, tally))
     {
-        let sentence = format!("{sentence}; more than {} unreachable nodes hold the rollout", limits.undelivered);
+        let sentence =
+            format!("{sentence}; more than {} unreachable nodes hold the rollout", limits.undelivered);
         return Some(Broken {
             verdict: Verdict::Inconclusive,
             wave,
@@ -83,11 +84,20 @@ fn exceeds(budget: Amount, count: u32, total: u32, tally: &Tally) -> bool {
     match budget {
         Amount::Count(_) => budget.is_exceeded_by(count, total),
         Amount::Share(_) if total <= SMALL_WAVE => count > 0,
-        Amount::Share(_) => tally.finished() >= FINISHED_BEFORE_PERCENT && budget.is_exceeded_by(count, total),
+        Amount::Share(_) => {
+            tally.finished() >= FINISHED_BEFORE_PERCENT && budget.is_exceeded_by(count, total)
+        }
     }
 }
 
-fn evidence(state: &State, now: Timestamp, sentence: String, count: u32, limit: Amount, nodes: u32) -> Evidence {
+fn evidence(
+    state: &State,
+    now: Timestamp,
+    sentence: String,
+    count: u32,
+    limit: Amount,
+    nodes: u32,
+) -> Evidence {
     Evidence {
         sentence,
         query: "outcomes of commands and probes".to_owned(),

@@ -43,7 +43,9 @@ pub(super) fn observed(
             Action::Survey { .. } => survey(plan, state, now, report),
             Action::Install { .. } => install(plan, state, now, report),
             Action::Verify { .. } => verify(plan, state, now, report),
-            Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove | Action::Cancel { .. } => None,
+            Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove | Action::Cancel { .. } => {
+                None
+            }
         };
         if let Some(meaning) = meaning {
             groups.entry(meaning).or_default().push(report.node);
@@ -113,31 +115,37 @@ fn survey(plan: &Plan, state: &State, now: Timestamp, report: &Report) -> Option
     match seen(report) {
         Seen::NotYet => None,
         Seen::Nothing => Some(Meaning::Surveyed(Before::Absent)),
-        Seen::Unreached => finished(Outcome::Undelivered, "the probe before the install was not delivered".into()),
+        Seen::Unreached => {
+            finished(Outcome::Undelivered, "the probe before the install was not delivered".into())
+        }
         Seen::Failed => again("the probe failed").or_else(|| {
             finished(Outcome::Unknown, format!("not touched, the probe failed: {}", excerpt(&report.output)))
         }),
         Seen::Printed(print) if probe::means(probe, print, plan.version(Plan::TARGET)) => {
             finished(Outcome::Already, String::new())
         }
-        Seen::Printed(print) => match probe::version_of(probe, print, plan.versions.iter().map(String::as_str)) {
-            None => finished(
-                Outcome::Unsupported,
-                format!("not touched: the probe printed `{print}`, which is no known version of the package"),
-            ),
-            Some(version) => {
-                let version = plan.version_index(version)?;
-                if plan.sites[plan.site_of(node).at()].restorable.contains(&version) {
-                    Some(Meaning::Surveyed(Before::Version(version)))
-                } else {
-                    let version = plan.version(version);
-                    finished(
-                        Outcome::Unsupported,
-                        format!("not touched: it has {version}, which cannot be given back at its site"),
-                    )
+        Seen::Printed(print) => {
+            match probe::version_of(probe, print, plan.versions.iter().map(String::as_str)) {
+                None => finished(
+                    Outcome::Unsupported,
+                    format!(
+                        "not touched: the probe printed `{print}`, which is no known version of the package"
+                    ),
+                ),
+                Some(version) => {
+                    let version = plan.version_index(version)?;
+                    if plan.sites[plan.site_of(node).at()].restorable.contains(&version) {
+                        Some(Meaning::Surveyed(Before::Version(version)))
+                    } else {
+                        let version = plan.version(version);
+                        finished(
+                            Outcome::Unsupported,
+                            format!("not touched: it has {version}, which cannot be given back at its site"),
+                        )
+                    }
                 }
             }
-        },
+        }
     }
 }
 
@@ -180,10 +188,11 @@ fn verify(plan: &Plan, state: &State, now: Timestamp, report: &Report) -> Option
             finished(Outcome::Succeeded, Touch::Clean, String::new())
         }
         Seen::Printed(print) if before_is(plan, probe, record.before, Some(print)) => {
-            unchanged(record.touch, &format!("SSM reported no failure, yet the probe printed `{print}`"))
+            let note = format!("SSM reported no failure, yet the probe printed `{print}`");
+            Some(unchanged(record.touch, &note))
         }
         Seen::Nothing if record.before == Before::Absent => {
-            unchanged(record.touch, "SSM reported no failure, yet the probe printed nothing")
+            Some(unchanged(record.touch, "SSM reported no failure, yet the probe printed nothing"))
         }
         Seen::Printed(print) => finished(
             Outcome::FailedBroken,
@@ -205,8 +214,8 @@ fn verify(plan: &Plan, state: &State, now: Timestamp, report: &Report) -> Option
 }
 
 /// The node still has what it had: either nothing ever reached it, or the install did nothing.
-fn unchanged(touch: Touch, note: &str) -> Option<Meaning> {
-    Some(match touch {
+fn unchanged(touch: Touch, note: &str) -> Meaning {
+    match touch {
         Touch::Maybe => Meaning::Finished(
             Outcome::Undelivered,
             Touch::Maybe,
@@ -215,7 +224,7 @@ fn unchanged(touch: Touch, note: &str) -> Option<Meaning> {
         Touch::No | Touch::Clean | Touch::Suspect => {
             Meaning::Finished(Outcome::FailedRestored, Touch::Suspect, note.to_owned())
         }
-    })
+    }
 }
 
 /// Whether a print (None: nothing) is what was there before.

@@ -137,14 +137,12 @@ pub(super) fn evidence(
 }
 
 fn query(alarms: &Alarms) -> String {
-    let mut query = String::from("DescribeAlarms");
-    if !alarms.names.is_empty() {
-        query.push_str(&format!(" names {}", alarms.names.join(", ")));
-    }
-    if let Some(prefix) = &alarms.prefix {
-        query.push_str(&format!(" prefix {prefix}"));
-    }
-    query
+    let names = match alarms.names.as_slice() {
+        [] => String::new(),
+        names => format!(" names {}", names.join(", ")),
+    };
+    let prefix = alarms.prefix.as_ref().map_or_else(String::new, |prefix| format!(" prefix {prefix}"));
+    format!("DescribeAlarms{names}{prefix}")
 }
 
 /// What one look at the alarms of all sites says. Worst wins, and the sentence names the place of the worst.
@@ -167,7 +165,8 @@ fn judge_alarms(
     match worst {
         None => (Verdict::Inconclusive, "no site to measure".to_owned()),
         Some((Verdict::Pass, _)) => {
-            let count: usize = sites.iter().filter_map(|(_, sample)| sample.as_ref().ok()).map(Vec::len).sum();
+            let count: usize =
+                sites.iter().filter_map(|(_, sample)| sample.as_ref().ok()).map(Vec::len).sum();
             (Verdict::Pass, format!("{count} alarms of {} sites are OK", sites.len()))
         }
         Some(worst) => worst,
@@ -212,7 +211,9 @@ fn judge_alarm(
                 (Verdict::Pass, String::new())
             })
         }
-        AlarmState::Alarm => Some((Verdict::Fail, format!("{place}: alarm {name} is in ALARM: {}", alarm.reason))),
+        AlarmState::Alarm => {
+            Some((Verdict::Fail, format!("{place}: alarm {name} is in ALARM: {}", alarm.reason)))
+        }
         AlarmState::InsufficientData => match alarms.insufficient_data {
             InsufficientData::Ignore => None,
             InsufficientData::Fail => Some((Verdict::Fail, format!("{place}: alarm {name} has no data"))),

@@ -43,13 +43,7 @@ pub fn decide(plan: &Plan, state: &State, now: Timestamp, input: &Input) -> Resu
     Ok(events)
 }
 
-fn observed(
-    plan: &Plan,
-    state: &State,
-    now: Timestamp,
-    intent: IntentId,
-    reports: &[Report],
-) -> Vec<Event> {
+fn observed(plan: &Plan, state: &State, now: Timestamp, intent: IntentId, reports: &[Report]) -> Vec<Event> {
     let Some(open) = state.open.get(&intent) else { return Vec::new() };
     match &open.intent.action {
         Action::Survey { .. } | Action::Install { .. } | Action::Verify { .. } => {

@@ -40,7 +40,11 @@ fn over(state: &State) -> Option<Rejection> {
         Ending::RolledBackWithExceptions => "rolled back with exceptions",
         Ending::Aborted => "aborted",
     };
-    Some(rejection("S0101", format!("the rollout is over ({word})"), "start a new one with `wavetrain apply`"))
+    Some(rejection(
+        "S0101",
+        format!("the rollout is over ({word})"),
+        "start a new one with `wavetrain apply`",
+    ))
 }
 
 fn pause(
@@ -76,7 +80,8 @@ fn resume(plan: &Plan, state: &State) -> Vec<Event> {
         .collect();
     // A wave whose blocker was held is measured afresh, with a new deadline.
     for wave in plan.wave_indices() {
-        let is_held = state.holds.iter().any(|hold| matches!(hold.kind, Kind::Gate(_, Some(of)) if of == wave));
+        let is_held =
+            state.holds.iter().any(|hold| matches!(hold.kind, Kind::Gate(_, Some(of)) if of == wave));
         if is_held && matches!(state.wave(wave).phase, WavePhase::Blocked { .. }) {
             events.push(Event::WaveBlocked { wave });
         }
@@ -142,7 +147,8 @@ fn retry(plan: &Plan, state: &State, nodes: &[NodeIndex]) -> Result<Vec<Event>, 
             .filter(|node| match (state.nodes[node.at()].forward, plan.nodes[node.at()].wave) {
                 (Forward::Finished(outcome), Some(wave)) => {
                     let phase = state.wave(wave).phase;
-                    !outcome.is_at_target() && matches!(phase, WavePhase::Open { .. } | WavePhase::Baking { .. })
+                    !outcome.is_at_target()
+                        && matches!(phase, WavePhase::Open { .. } | WavePhase::Baking { .. })
                 }
                 _ => false,
             })

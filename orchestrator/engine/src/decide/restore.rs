@@ -51,10 +51,7 @@ pub(super) fn anew(plan: &Plan, state: &State, nodes: &[NodeIndex]) -> Vec<Event
 }
 
 /// Groups nodes by their first step.
-fn first_steps(
-    plan: &Plan,
-    nodes: impl Iterator<Item = (NodeIndex, Before, Touch)>,
-) -> Vec<Event> {
+fn first_steps(plan: &Plan, nodes: impl Iterator<Item = (NodeIndex, Before, Touch)>) -> Vec<Event> {
     let mut groups: BTreeMap<Step, Vec<NodeIndex>> = BTreeMap::new();
     let mut lost = Vec::new();
     for (node, before, touch) in nodes {
@@ -84,19 +81,17 @@ fn first_step(before: Before, touch: Touch, has_probe: bool) -> Option<Step> {
     }
 }
 
-pub(super) fn observed(
-    plan: &Plan,
-    state: &State,
-    open: &OpenIntent,
-    reports: &[Report],
-) -> Vec<Event> {
+pub(super) fn observed(plan: &Plan, state: &State, open: &OpenIntent, reports: &[Report]) -> Vec<Event> {
     let mut groups: BTreeMap<Next, Vec<NodeIndex>> = BTreeMap::new();
     for report in reports.iter().filter(|report| open.pending.contains(&report.node)) {
         let next = match &open.intent.action {
             Action::Uninstall { .. } => uninstalled(plan, state, report),
             Action::Reinstall { .. } => reinstalled(plan, state, report),
             Action::Prove => proven(plan, state, report),
-            Action::Survey { .. } | Action::Install { .. } | Action::Verify { .. } | Action::Cancel { .. } => None,
+            Action::Survey { .. }
+            | Action::Install { .. }
+            | Action::Verify { .. }
+            | Action::Cancel { .. } => None,
         };
         if let Some(next) = next {
             groups.entry(next).or_default().push(report.node);
@@ -124,7 +119,8 @@ fn after_uninstall(plan: &Plan, node: NodeIndex, before: Before, is_proven: bool
         }
         Before::Absent | Before::Unknown if is_proven => Next::Restored("the agent uninstalled it"),
         Before::Absent | Before::Unknown => Next::GiveUp(
-            "its first install failed and there is nothing that the agent would uninstall: clean up by hand".into(),
+            "its first install failed and there is nothing that the agent would uninstall: clean up by hand"
+                .into(),
         ),
     }
 }

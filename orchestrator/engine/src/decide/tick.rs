@@ -31,14 +31,16 @@ pub(super) fn decide(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
 }
 
 fn overdue_hold(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
-    let Some(hold) = state.holds.iter().find(|hold| hold.deadline.is_some_and(|deadline| now >= deadline)) else {
+    let Some(hold) = state.holds.iter().find(|hold| hold.deadline.is_some_and(|deadline| now >= deadline))
+    else {
         return Vec::new();
     };
     match (&state.phase, hold.kind.site()) {
         // A rollback is not given up as a whole: the site's nodes are exceptions, the others go on.
         (Phase::RollingBack, Some(site)) => {
             let queue = state.rollback.iter().flat_map(|rollback| rollback.queue.values());
-            let nodes: Vec<NodeIndex> = queue.filter_map(|sites| sites.get(&site)).flatten().copied().collect();
+            let nodes: Vec<NodeIndex> =
+                queue.filter_map(|sites| sites.get(&site)).flatten().copied().collect();
             let place = &plan.sites[site.at()].site;
             let mut events = vec![Event::Released { kind: hold.kind, accepted: false }];
             if !nodes.is_empty() {
@@ -56,7 +58,15 @@ fn running(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
         && !state.holds.iter().any(|hold| matches!(hold.kind, Kind::Gate(Which::Install, _)))
     {
         let scope = broken.wave.map_or(Scope::Guard, Scope::Wave);
-        return gate::verdict_events(plan, state, now, Which::Install, scope, broken.verdict, broken.evidence);
+        return gate::verdict_events(
+            plan,
+            state,
+            now,
+            Which::Install,
+            scope,
+            broken.verdict,
+            broken.evidence,
+        );
     }
     let waves = wave::decide(plan, state, now);
     if !waves.is_empty() {
@@ -100,4 +110,3 @@ fn aborting(state: &State) -> Vec<Event> {
     }
     if state.open.is_empty() { vec![Event::Ended { ending: Ending::Aborted }] } else { Vec::new() }
 }
-

@@ -77,7 +77,8 @@ fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: T
         let (verdict, said) = record.map_or((Verdict::Inconclusive, "never measured".to_owned()), |record| {
             (record.last.max(Verdict::Inconclusive), record.sentence.clone())
         });
-        let sentence = format!("not passed within {} before wave {}: {said}", spec.deadline, plan.wave_name(wave));
+        let sentence =
+            format!("not passed within {} before wave {}: {said}", spec.deadline, plan.wave_name(wave));
         let evidence = gate::evidence(plan, state, gate, scope, sentence, now);
         return gate::verdict_events(plan, state, now, which, scope, verdict, evidence);
     }
@@ -114,7 +115,9 @@ fn is_settled(wave: &Wave) -> bool {
 
 fn has_open_intents(state: &State, wave: WaveIndex) -> bool {
     state.open.values().any(|open| match &open.intent.action {
-        Action::Survey { wave: of } | Action::Install { wave: of, .. } | Action::Verify { wave: of } => *of == wave,
+        Action::Survey { wave: of } | Action::Install { wave: of, .. } | Action::Verify { wave: of } => {
+            *of == wave
+        }
         Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove | Action::Cancel { .. } => false,
     })
 }
@@ -195,8 +198,11 @@ fn credit(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
     let gap_ms = until.since_ms(record.credited_until);
     let earned_ms = gap_ms.min(step_ms + step_ms / 4);
     // A moment that earns little is left to grow, unless it completes the bake.
-    (earned_ms > 0 && (earned_ms >= step_ms.min(bake_ms - record.baked_ms)))
-        .then_some(Event::BakeCredited { wave, until, earned_ms })
+    (earned_ms > 0 && (earned_ms >= step_ms.min(bake_ms - record.baked_ms))).then_some(Event::BakeCredited {
+        wave,
+        until,
+        earned_ms,
+    })
 }
 
 /// The waves that end failed: the one named, or all that are open.

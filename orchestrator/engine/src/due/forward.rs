@@ -83,7 +83,8 @@ impl Room {
 
     fn take(&mut self, plan: &Plan, node: NodeIndex) -> bool {
         let domains = &plan.nodes[node.at()].domains;
-        if domains.iter().any(|domain| self.domains.get(usize::from(*domain)).is_some_and(|room| *room == 0)) {
+        if domains.iter().any(|domain| self.domains.get(usize::from(*domain)).is_some_and(|room| *room == 0))
+        {
             return false;
         }
         for domain in domains {
@@ -98,9 +99,12 @@ impl Room {
 }
 
 fn domain_room(plan: &Plan, state: &State) -> Vec<u32> {
-    let caps = plan.spec.limits.max_unavailable.iter().flat_map(|entry| {
-        std::iter::repeat_n(entry.nodes, entry.values.len())
-    });
+    let caps = plan
+        .spec
+        .limits
+        .max_unavailable
+        .iter()
+        .flat_map(|entry| std::iter::repeat_n(entry.nodes, entry.values.len()));
     caps.zip(&state.domains).map(|(cap, used)| cap.saturating_sub(*used)).collect()
 }
 
@@ -123,7 +127,8 @@ pub(super) fn install(plan: &Plan, state: &State, now: Timestamp, drafts: &mut D
         }
         // The least busy sites first, so that one site's queue does not starve the others.
         let busy = |site: &SiteIndex| record.site_in_flight.get(site).copied().unwrap_or(0);
-        let mut sites: Vec<SiteIndex> = queues.keys().copied().filter(|site| !is_held(state, *site)).collect();
+        let mut sites: Vec<SiteIndex> =
+            queues.keys().copied().filter(|site| !is_held(state, *site)).collect();
         sites.sort_by_key(|site| (busy(site), *site));
         for site in sites {
             let site_room = plan.spec.limits.per_site.map_or(u32::MAX, |limit| {
@@ -131,7 +136,18 @@ pub(super) fn install(plan: &Plan, state: &State, now: Timestamp, drafts: &mut D
                 limit.as_cap(size).saturating_sub(busy(&site))
             });
             let waits_for_more = record.in_flight > 0;
-            send_to_site(plan, state, wave, site, &queues[&site], site_room, cap, waits_for_more, &mut room, drafts);
+            send_to_site(
+                plan,
+                state,
+                wave,
+                site,
+                &queues[&site],
+                site_room,
+                cap,
+                waits_for_more,
+                &mut room,
+                drafts,
+            );
         }
         budget = room.budget;
         domains = room.domains;
@@ -202,11 +218,10 @@ pub(super) fn verify(plan: &Plan, state: &State, now: Timestamp, drafts: &mut Dr
 fn is_worth_probing(state: &State, wave: WaveIndex, site: SiteIndex, now: Timestamp) -> bool {
     let Some(proving) = state.wave(wave).proving.get(&site) else { return false };
     let more_to_come = state.open.values().any(|open| {
-        open.intent.site == site && matches!(open.intent.action, Action::Install { wave: of, .. } if of == wave)
+        open.intent.site == site
+            && matches!(open.intent.action, Action::Install { wave: of, .. } if of == wave)
     });
-    !more_to_come
-        || proving.nodes.len() >= NODES_PER_COMMAND
-        || now.since(proving.since) >= PROVING_PATIENCE
+    !more_to_come || proving.nodes.len() >= NODES_PER_COMMAND || now.since(proving.since) >= PROVING_PATIENCE
 }
 
 fn push_by_platform(plan: &Plan, wave: WaveIndex, site: SiteIndex, nodes: &[NodeIndex], drafts: &mut Drafts) {

@@ -35,8 +35,12 @@ fn scopes(plan: &Plan, state: &State, gate: GateIndex) -> Vec<(Scope, Vec<SiteIn
     }
     for wave in plan.wave_indices() {
         match state.wave(wave).phase {
-            WavePhase::Blocked { .. } if spec.blocker => scopes.push((Scope::Blocker(wave), wave::sites(plan, wave))),
-            WavePhase::Baking { .. } if !spec.guard => scopes.push((Scope::Wave(wave), wave::sites(plan, wave))),
+            WavePhase::Blocked { .. } if spec.blocker => {
+                scopes.push((Scope::Blocker(wave), wave::sites(plan, wave)));
+            }
+            WavePhase::Baking { .. } if !spec.guard => {
+                scopes.push((Scope::Wave(wave), wave::sites(plan, wave)));
+            }
             // Nothing was dispatched (every node had the target): the guard still owes this wave its evidence.
             WavePhase::Baking { .. } if state.first_dispatch_at.is_none() => {
                 scopes.push((Scope::Guard, wave::sites(plan, wave)));

@@ -12,7 +12,9 @@ use wavetrain_model::id::{
     VersionIndex, WaveIndex,
 };
 use wavetrain_model::intent::{Action, Intent};
-use wavetrain_model::plan::{Batch, Before, Plan, PlannedNode, PlannedSite, PlannedWave, Restore, Source, Stratum};
+use wavetrain_model::plan::{
+    Batch, Before, Plan, PlannedNode, PlannedSite, PlannedWave, Restore, Source, Stratum,
+};
 use wavetrain_model::quantity::{Amount, Percent};
 use wavetrain_model::spec;
 use wavetrain_model::state::{Phase, Progress, State};
@@ -273,7 +275,8 @@ impl Cloud {
 
     fn tick(&mut self) {
         for _ in 0..1000 {
-            let events = decide(&self.plan, &self.state, self.now, &Input::Tick).expect("ticks are never rejected");
+            let events =
+                decide(&self.plan, &self.state, self.now, &Input::Tick).expect("ticks are never rejected");
             if events.is_empty() {
                 return;
             }
@@ -320,7 +323,7 @@ impl Cloud {
         let mut intent = open.intent.clone();
         intent.nodes.clone_from(&open.pending);
         let answer = self.execute(&intent);
-        let is_lost = self.lose_answer_every.is_some_and(|every| id.0 % every == 0);
+        let is_lost = self.lose_answer_every.is_some_and(|every| id.0.is_multiple_of(every));
         let answer = if is_lost { Answer::Unknown { message: "connection lost".to_owned() } } else { answer };
         self.input(&Input::Answered { intent: id, answer });
     }

@@ -20,10 +20,11 @@ fn a_broken_version_is_stopped_and_every_touched_node_gets_its_own_version_back(
     assert_eq!(cloud.changed(), Vec::<u32>::new());
     let untouched = &cloud.truth[100..];
     assert!(untouched.iter().all(|truth| truth.commands.is_empty()), "the third wave was never commanded");
-    let decided = cloud.log.iter().position(|entry| matches!(entry.event, Event::RollbackDecided { .. })).unwrap();
-    let installs_after = cloud.log[decided..].iter().any(|entry| {
-        matches!(&entry.event, Event::Intended { intent } if intent.action.word() == "install")
-    });
+    let decided =
+        cloud.log.iter().position(|entry| matches!(entry.event, Event::RollbackDecided { .. })).unwrap();
+    let installs_after = cloud.log[decided..]
+        .iter()
+        .any(|entry| matches!(&entry.event, Event::Intended { intent } if intent.action.word() == "install"));
     assert!(!installs_after);
 }
 

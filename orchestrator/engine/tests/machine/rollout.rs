@@ -44,7 +44,12 @@ fn a_good_version_reaches_every_node_wave_after_wave() {
         })
         .collect();
     assert_eq!(order, ["open 0", "pass 0", "open 1", "pass 1", "open 2", "pass 2"]);
-    assert!(cloud.truth.iter().all(|truth| truth.commands.iter().filter(|(word, _)| word == "install").count() == 1));
+    assert!(
+        cloud
+            .truth
+            .iter()
+            .all(|truth| truth.commands.iter().filter(|(word, _)| word == "install").count() == 1)
+    );
 }
 
 #[test]
