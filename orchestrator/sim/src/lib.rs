@@ -25,3 +25,6 @@ pub mod ssm;
 pub mod sts;
 pub mod world;
 pub mod world_file;
+
+#[cfg(test)]
+mod trial;

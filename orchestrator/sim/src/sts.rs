@@ -179,3 +179,98 @@ pub fn caller_identity(identity: &Identity) -> GetCallerIdentityOutput {
         arn: identity.arn(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ssm::ListCommandsInput;
+    use crate::api::sts::{GetCallerIdentityInput, Response as StsResponse};
+    use crate::api::{Request, Response};
+    use crate::trial::{HUB, REGION, SPOKE, Trial, code, install};
+
+    fn assume(role: &str, external_id: Option<&str>) -> AssumeRoleInput {
+        AssumeRoleInput {
+            role_arn: role.to_owned(),
+            role_session_name: "wavetrain-run".to_owned(),
+            external_id: external_id.map(str::to_owned),
+            ..Default::default()
+        }
+    }
+
+    fn spoke() -> String {
+        format!("arn:aws:iam::{SPOKE}:role/spoke")
+    }
+
+    fn credentials(trial: &mut Trial) -> Caller {
+        let Ok(Response::Sts(StsResponse::AssumeRole(output))) = trial.call(HUB, assume(&spoke(), Some("secret")))
+        else {
+            panic!("refused");
+        };
+        Caller {
+            access_key_id: output.credentials.access_key_id,
+            session_token: Some(output.credentials.session_token),
+            region: REGION.to_owned(),
+        }
+    }
+
+    fn as_caller(trial: &mut Trial, caller: &Caller, request: impl Into<Request>) -> Result<Response, ApiError> {
+        trial.world.call(caller, request.into()).result
+    }
+
+    #[test]
+    fn assumed_credentials_act_in_the_roles_account() {
+        let mut trial = Trial::new("");
+        let caller = credentials(&mut trial);
+        match as_caller(&mut trial, &caller, GetCallerIdentityInput {}) {
+            Ok(Response::Sts(StsResponse::GetCallerIdentity(output))) => {
+                assert_eq!(output.account, SPOKE);
+                assert_eq!(output.arn, format!("arn:aws:sts::{SPOKE}:assumed-role/spoke/wavetrain-run"));
+            },
+            other => panic!("{other:?}"),
+        }
+        let ids = trial.ids(SPOKE, "web");
+        assert!(as_caller(&mut trial, &caller, install(&ids, "2.0.0")).is_ok());
+        assert_eq!(trial.world.calls().last().and_then(|call| call.session.as_deref()), Some("wavetrain-run"));
+    }
+
+    #[test]
+    fn wrong_external_id_unknown_role_and_untrusted_account_look_the_same() {
+        let mut trial = Trial::new("");
+        let elsewhere = "arn:aws:iam::999999999999:role/spoke";
+        let unknown = format!("arn:aws:iam::{SPOKE}:role/other");
+        for (account, request) in [
+            (HUB, assume(&spoke(), None)),
+            (HUB, assume(&spoke(), Some("guess"))),
+            (HUB, assume(elsewhere, Some("secret"))),
+            (HUB, assume(&unknown, Some("secret"))),
+            (SPOKE, assume(&spoke(), Some("secret"))),
+        ] {
+            assert_eq!(code(trial.call(account, request)), "AccessDenied");
+        }
+    }
+
+    #[test]
+    fn sessions_end_and_their_tokens_must_match() {
+        let mut trial = Trial::new("");
+        let caller = credentials(&mut trial);
+        let stranger = Caller { session_token: Some("x".into()), ..caller.clone() };
+        assert_eq!(code(as_caller(&mut trial, &stranger, ListCommandsInput::default())), "UnrecognizedClientException");
+        trial.pass(3599);
+        assert!(as_caller(&mut trial, &caller, ListCommandsInput::default()).is_ok());
+        trial.pass(1);
+        assert_eq!(code(as_caller(&mut trial, &caller, ListCommandsInput::default())), "ExpiredTokenException");
+    }
+
+    #[test]
+    fn unknown_keys_are_the_hub_and_a_region_without_a_site_refuses() {
+        let mut trial = Trial::new("");
+        let caller = Caller { access_key_id: "test".into(), session_token: None, region: REGION.into() };
+        let ids = trial.ids(HUB, "web");
+        assert!(as_caller(&mut trial, &caller, install(&ids, "2.0.0")).is_ok());
+        let elsewhere = Caller { region: "mars-north-1".into(), ..caller };
+        assert_eq!(
+            code(as_caller(&mut trial, &elsewhere, ListCommandsInput::default())),
+            "UnrecognizedClientException"
+        );
+    }
+}

@@ -7,3 +7,6 @@ mod machine;
 mod nodes;
 mod parameters;
 mod send;
+
+#[cfg(test)]
+mod tests;
