@@ -71,6 +71,7 @@ impl Desk<'_> {
                 let due = wavetrain_engine::due(self.plan, self.state, self.now);
                 let promised = due.intents.iter().map(|intent| Event::Intended { intent: intent.clone() });
                 self.fold(batch, promised.collect(), MACHINE)?;
+                self.fold(batch, repeated(&due), MACHINE)?;
                 return Ok(due);
             }
             self.fold(batch, events, MACHINE)?;
@@ -167,6 +168,15 @@ impl Desk<'_> {
             at_ms: self.now.0,
         }
     }
+}
+
+/// Before a refused command is sent again it is on record as possibly sent: a crash in the middle of the call then
+/// finds it uncertain instead of certainly unsent, and nothing settles it behind the call's back.
+fn repeated(due: &Due) -> Vec<Event> {
+    if due.perform.is_empty() {
+        return Vec::new();
+    }
+    vec![Event::Uncertain { intents: due.perform.clone(), reason: "being sent again".to_owned() }]
 }
 
 impl Batch {

@@ -77,9 +77,14 @@ impl Line {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Waits for the right to make one call. None: it must not be made, because the process stops or its
-    /// lease may be over.
-    pub(crate) async fn admit(&self, site: SiteIndex, family: Family) -> Option<SemaphorePermit<'_>> {
+    /// Waits for the right to make one call. None: it must not be made, because it was called off (`off`), or
+    /// the lease may be over.
+    pub(crate) async fn admit(
+        &self,
+        site: SiteIndex,
+        family: Family,
+        off: &CancellationToken,
+    ) -> Option<SemaphorePermit<'_>> {
         let places = if family.changes_something() { &self.changes } else { &self.reads };
         let admitted = async {
             let go_at = self.with_bucket(site, family, Bucket::reserve);
@@ -88,7 +93,7 @@ impl Line {
         };
         let permit = tokio::select! {
             biased;
-            () = self.closing.cancelled() => None,
+            () = off.cancelled() => None,
             permit = admitted => permit,
         }?;
         // After the waiting, not before: it may have taken longer than the lease lives.

@@ -1,32 +1,32 @@
 //! The circle: something happened → decide → commit → carry out → wait.
 
-use crate::adopt::{SEARCH_LIMIT, Searches};
+mod calls;
+
+use crate::adopt::Searches;
 use crate::batch::{Batch, Desk};
 use crate::crash::{self, Point};
 use crate::driver::{OnHold, Options, Reason, View};
 use crate::error::Error;
 use crate::lease::Lease;
 use crate::log;
-use crate::perform::{Hands, Outcome, index_of, trouble};
+use crate::perform::{Hands, Outcome};
 use crate::progress::{Progress, SENTENCES_KEPT};
 use crate::quiescent::is_quiescent;
 use crate::telemetry;
-use crate::watch::{self, Watch};
+use crate::watch::Watch;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use wavetrain_engine::due::{Due, Measurement};
-use wavetrain_engine::input::{Input, Report, Trouble};
+use wavetrain_engine::due::Due;
+use wavetrain_engine::input::Input;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::Scope;
 use wavetrain_model::id::{GateIndex, IntentId, RolloutId, SiteIndex};
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{self, State};
 use wavetrain_model::time::Timestamp;
-use wavetrain_ports::distributor::Invocation;
-use wavetrain_ports::failure::{Class, Failure};
 use wavetrain_store::{OrderRecord, Store};
 
 /// Events between two snapshots of a small fleet; a large fleet's are further apart, in step with their cost.
@@ -35,9 +35,6 @@ const NODES_PER_EVENT: u64 = 50;
 
 /// A wake-up that the rules ask for lies at least this far ahead: one in the past must not spin.
 const SHORTEST_WAIT_MS: i64 = 100;
-
-/// Failed reads of one site that lie closer together are one failure.
-const ONE_FAILURE_MS: u64 = 1_000;
 
 /// A rollout taken up.
 pub(crate) struct Taken {
@@ -68,7 +65,10 @@ pub(crate) struct Circle {
     mailbox_at: Timestamp,
     /// Calls in progress; each ends with exactly one outcome.
     tasks: JoinSet<Outcome>,
-    performing: BTreeSet<IntentId>,
+    /// Intents being handed over, each with what calls it off until its turn comes.
+    performing: BTreeMap<IntentId, CancellationToken>,
+    /// Recorded here, and not handed over at the first try.
+    unhanded: BTreeSet<IntentId>,
     measuring: BTreeSet<(GateIndex, Scope)>,
     watch: Watch,
     searches: Searches,
@@ -93,6 +93,9 @@ impl Circle {
         let now = hands.line.clock.now();
         // Any number that differs between rollouts will do.
         let salt = rollout.as_str().bytes().fold(0_u64, |salt, byte| salt.rotate_left(7) ^ u64::from(byte));
+        // What failed under an earlier process may have been reads: the first that works clears it.
+        let troubled = state.sites.iter().enumerate().filter(|(_, site)| site.errors > 0);
+        let failed_at = troubled.map(|(site, _)| (SiteIndex(site as u32), Timestamp::default())).collect();
         let watch = Watch::new(&plan.spec.api, &plan.spec.deadlines, now, salt);
         Self {
             rollout,
@@ -110,11 +113,12 @@ impl Circle {
             orders: Vec::new(),
             mailbox_at: now,
             tasks: JoinSet::new(),
-            performing: BTreeSet::new(),
+            performing: BTreeMap::new(),
+            unhanded: BTreeSet::new(),
             measuring: BTreeSet::new(),
             watch,
             searches: Searches::default(),
-            failed_at: BTreeMap::new(),
+            failed_at,
             commits: 0,
             commands: 0,
             last: VecDeque::new(),
@@ -140,8 +144,8 @@ impl Circle {
             let due = self.decide().await?;
             self.start(&due);
             self.show();
-            if !due.intents.is_empty() || self.state.is_over() {
-                // What was promised changed what is due: look again before waiting.
+            if !due.intents.is_empty() || !self.inputs.is_empty() || self.state.is_over() {
+                // What was promised or called off changed what is due: look again before waiting.
                 self.collect()?;
                 continue;
             }
@@ -241,36 +245,6 @@ impl Circle {
         self.view.progress.send_replace(Some(Arc::new(progress)));
     }
 
-    /// Starts everything that is due and not in progress.
-    fn start(&mut self, due: &Due) {
-        let now = self.now();
-        let promised = due.intents.iter().map(|intent| &intent.id);
-        for id in promised.chain(&due.perform) {
-            let Some(open) = self.state.open.get(id) else { continue };
-            if self.performing.insert(*id) {
-                self.tasks.spawn(self.hands.clone().perform(open.intent.clone()));
-            }
-        }
-        for Measurement { gate, scope, sites } in &due.measure {
-            if self.measuring.insert((*gate, *scope)) {
-                self.tasks.spawn(self.hands.clone().measure(*gate, *scope, sites.clone()));
-            }
-        }
-        let open = &self.state.open;
-        self.watch.follow(now, &due.watch, |intent| sent(open.get(&intent)?));
-        for list in self.watch.begin(now) {
-            self.tasks.spawn(self.hands.clone().list(list.site, list.since, list.limit));
-        }
-        let wanted = due
-            .look_for
-            .iter()
-            .filter_map(|intent| open.get(intent).map(|open| (*intent, open.intent.site, open.recorded_at)));
-        self.searches.follow(now, &wanted.collect::<Vec<_>>());
-        for (site, since) in self.searches.begin(now) {
-            self.tasks.spawn(self.hands.clone().search(site, since, SEARCH_LIMIT));
-        }
-    }
-
     /// Waits until something happened or falls due.
     async fn wait(&mut self, wake_at: Option<Timestamp>) -> Result<(), Error> {
         let wake_at = wake_at.map(|at| at.max(Timestamp(self.now().0 + SHORTEST_WAIT_MS)));
@@ -297,100 +271,6 @@ impl Circle {
         }
     }
 
-    /// Takes in the outcomes that are there, without waiting for more.
-    fn collect(&mut self) -> Result<(), Error> {
-        while let Some(joined) = self.tasks.try_join_next() {
-            self.receive(joined)?;
-        }
-        Ok(())
-    }
-
-    fn receive(&mut self, joined: Result<Outcome, JoinError>) -> Result<(), Error> {
-        match joined {
-            Ok(outcome) => {
-                self.digest(outcome);
-                Ok(())
-            }
-            Err(error) if error.is_cancelled() => Ok(()),
-            Err(error) => Err(Error::Bug(format!("a call failed: {error}"))),
-        }
-    }
-
-    fn digest(&mut self, outcome: Outcome) {
-        let now = self.now();
-        match outcome {
-            Outcome::Performed { intent, answer } => {
-                self.performing.remove(&intent);
-                self.inputs.extend(answer.map(|answer| Input::Answered { intent, answer }));
-            }
-            Outcome::Listed { site, listing } => {
-                self.note_health(site, now, listing.as_ref());
-                let listing = listing.and_then(Result::ok);
-                for (intent, command) in self.watch.listed(site, now, listing.as_ref()) {
-                    self.tasks.spawn(self.hands.clone().read(site, intent, command));
-                }
-            }
-            Outcome::Read { site, intent, rows } => {
-                self.note_health(site, now, rows.as_ref());
-                self.observe(site, now, intent, rows.and_then(Result::ok).as_deref());
-            }
-            Outcome::Searched { site, listing } => {
-                self.note_health(site, now, listing.as_ref());
-                let listing = listing.and_then(Result::ok);
-                let found = self.searches.searched(site, now, &self.rollout, listing.as_ref());
-                self.inputs.extend(found.into_iter().map(|(intent, found)| Input::Looked { intent, found }));
-            }
-            Outcome::Measured { gate, scope, sites } => {
-                self.measuring.remove(&(gate, scope));
-                self.inputs.extend(sites.map(|sites| Input::Measured { gate, scope, sites }));
-            }
-        }
-    }
-
-    fn observe(&mut self, site: SiteIndex, now: Timestamp, intent: IntentId, rows: Option<&[Invocation]>) {
-        let Some(open) = self.state.open.get(&intent) else { return };
-        let index = |row: &Invocation| index_of(&self.plan, &open.intent, &row.node);
-        let news = self.watch.read(site, now, open, rows, index);
-        let reports: Vec<Report> = news
-            .into_iter()
-            .map(|(node, row)| Report {
-                node,
-                status: row.status.clone(),
-                output: row.output.clone(),
-                exit_code: row.exit_code,
-            })
-            .collect();
-        if !reports.is_empty() {
-            self.inputs.push(Input::Observed { intent, reports });
-        }
-    }
-
-    /// Tells the rules how reading from a site fares, where that changes something.
-    fn note_health<T>(&mut self, site: SiteIndex, now: Timestamp, answer: Option<&Result<T, Failure>>) {
-        match answer {
-            None => {}
-            Some(Ok(_)) => {
-                let failed_here = self.failed_at.remove(&site).is_some();
-                // Not whenever the site is held: it may be held because sending is denied, which a read that
-                // works says nothing about.
-                if failed_here || self.state.sites[site.at()].errors > 0 {
-                    self.inputs.push(Input::SiteAnswered { site });
-                }
-            }
-            // The rate budget answers to throttling; it says nothing about the site's health.
-            Some(Err(failure)) if failure.class == Class::Throttled => {}
-            Some(Err(failure)) => {
-                let trouble = trouble(failure.class);
-                let last = self.failed_at.insert(site, now);
-                // Reads that were in progress together fail together: one outage, one failure.
-                if trouble == Trouble::Denied || last.is_none_or(|at| now.since_ms(at) >= ONE_FAILURE_MS) {
-                    let message = failure.to_string();
-                    self.inputs.push(Input::SiteFailed { site, trouble, message });
-                }
-            }
-        }
-    }
-
     /// No new calls; waits for those in progress, records their answers, withdraws what was never handed over.
     async fn wind_down(&mut self) -> Result<(), Error> {
         self.hands.line.closing.cancel();
@@ -410,7 +290,7 @@ impl Circle {
         // Calls that did not end keep their intents recorded: the next process looks for their commands.
         self.tasks.abort_all();
         let never_handed_over = |open: &state::OpenIntent| {
-            open.progress == state::Progress::Recorded && !self.performing.contains(&open.intent.id)
+            open.progress == state::Progress::Recorded && !self.performing.contains_key(&open.intent.id)
         };
         let intents: Vec<IntentId> = self
             .state
@@ -423,21 +303,16 @@ impl Circle {
         if !intents.is_empty() {
             inputs.push(Input::Withdrawn { intents });
         }
+        let orders = if self.state.is_over() {
+            // Whoever ordered something too late is told so.
+            self.store.pending_orders(self.rollout.as_str()).await.map_err(Error::Store)?
+        } else {
+            Vec::new()
+        };
         let open_before = self.open();
-        let batch = self.desk().take_in(inputs, Vec::new())?;
+        let batch = self.desk().take_in(inputs, orders)?;
         self.commit(batch, &open_before, true).await?;
         self.show();
         Ok(())
-    }
-}
-
-fn sent(open: &state::OpenIntent) -> Option<watch::Sent> {
-    match &open.progress {
-        state::Progress::Sent { command, at } => {
-            Some(watch::Sent { command: command.clone(), at: *at, recorded_at: open.recorded_at })
-        }
-        state::Progress::Recorded | state::Progress::Deferred { .. } | state::Progress::Uncertain { .. } => {
-            None
-        }
     }
 }

@@ -4,6 +4,7 @@ use crate::call::{Family, Line};
 use crate::crash::{self, CrashAt, Point};
 use crate::shape;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 use wavetrain_engine::input::{Answer, Trouble};
 use wavetrain_model::gate::{Alarm, Scope};
 use wavetrain_model::id::{CommandId, GateIndex, IntentId, NodeId, NodeIndex, RolloutId, SiteIndex};
@@ -43,22 +44,22 @@ pub(crate) struct Hands {
 }
 
 impl Hands {
-    /// Hands one recorded intent to AWS.
-    pub(crate) async fn perform(self, intent: Intent) -> Outcome {
+    /// Hands one recorded intent to AWS, unless it is called off before its turn comes.
+    pub(crate) async fn perform(self, intent: Intent, off: CancellationToken) -> Outcome {
         let id = intent.id;
         let answer = match &intent.action {
-            Action::Cancel { command, .. } => self.cancel(&intent, command).await,
-            _ => self.send(&intent).await,
+            Action::Cancel { command, .. } => self.cancel(&intent, command, &off).await,
+            _ => self.send(&intent, &off).await,
         };
         Outcome::Performed { intent: id, answer }
     }
 
-    async fn send(&self, intent: &Intent) -> Option<Answer> {
+    async fn send(&self, intent: &Intent, off: &CancellationToken) -> Option<Answer> {
         let order = match shape::order(&self.plan, &self.rollout, intent) {
             Ok(order) => order,
             Err(message) => return Some(Answer::Refused { trouble: Trouble::Refused, message }),
         };
-        let _place = self.line.admit(intent.site, Family::Send).await?;
+        let _place = self.line.admit(intent.site, Family::Send, off).await?;
         crash::point(self.crash_at, Point::AfterIntent, intent.id.0);
         let sent = self.line.cloud.send(&self.plan.sites[intent.site.at()].site, &order).await;
         crash::point(self.crash_at, Point::AfterCall, intent.id.0);
@@ -70,8 +71,8 @@ impl Hands {
         Some(answer_to_send(&self.plan, intent, sent))
     }
 
-    async fn cancel(&self, intent: &Intent, command: &CommandId) -> Option<Answer> {
-        let _place = self.line.admit(intent.site, Family::Cancel).await?;
+    async fn cancel(&self, intent: &Intent, command: &CommandId, off: &CancellationToken) -> Option<Answer> {
+        let _place = self.line.admit(intent.site, Family::Cancel, off).await?;
         crash::point(self.crash_at, Point::AfterIntent, intent.id.0);
         let done = self.line.cloud.cancel(&self.plan.sites[intent.site.at()].site, command).await;
         crash::point(self.crash_at, Point::AfterCall, intent.id.0);
@@ -95,7 +96,7 @@ impl Hands {
         since: Timestamp,
         limit: usize,
     ) -> Option<Result<Listing, Failure>> {
-        let _place = self.line.admit(site, Family::List).await?;
+        let _place = self.line.admit(site, Family::List, &self.line.closing).await?;
         let listing = self.line.cloud.commands(&self.plan.sites[site.at()].site, since, limit).await;
         self.line.learn(site, Family::List, listing.as_ref().err());
         if let Ok(listing) = &listing {
@@ -107,7 +108,7 @@ impl Hands {
 
     /// Reads one command's invocations.
     pub(crate) async fn read(self, site: SiteIndex, intent: IntentId, command: CommandId) -> Outcome {
-        let Some(_place) = self.line.admit(site, Family::Read).await else {
+        let Some(_place) = self.line.admit(site, Family::Read, &self.line.closing).await else {
             return Outcome::Read { site, intent, rows: None };
         };
         let rows = self.line.cloud.invocations(&self.plan.sites[site.at()].site, &command).await;
@@ -137,7 +138,7 @@ impl Hands {
     }
 
     async fn alarms(self, site: SiteIndex, ask: Alarms) -> Option<SiteAlarms> {
-        let _place = self.line.admit(site, Family::Alarms).await?;
+        let _place = self.line.admit(site, Family::Alarms, &self.line.closing).await?;
         let place = &self.plan.sites[site.at()].site;
         let answer = self.line.cloud.alarms(place, &ask.names, ask.prefix.as_deref()).await;
         self.line.learn(site, Family::Alarms, answer.as_ref().err());

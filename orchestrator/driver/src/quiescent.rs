@@ -1,62 +1,67 @@
 //! Whether a held rollout has nothing left to do until a person acts. Pure.
 
 use wavetrain_engine::due::Due;
-use wavetrain_model::gate::Which;
-use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{SiteIndex, WaveIndex};
+use wavetrain_model::intent::Action;
 use wavetrain_model::plan::Plan;
-use wavetrain_model::state::{Phase, State, WavePhase};
+use wavetrain_model::state::{OpenIntent, Phase, Progress, State, WavePhase};
 
 /// Whether at least one hold is in force and nothing moves on by itself: no command is awaited, nothing is due
-/// but waiting, and no wave bakes or installs beside the held ones.
+/// but waiting, and no wave bakes or waits for its probes beside what is held.
+///
+/// Queued nodes do not count: were there room for them, they would be due.
 pub fn is_quiescent(plan: &Plan, state: &State, due: &Due) -> bool {
-    let held = |site: SiteIndex| state.holds.iter().any(|hold| hold.kind.site() == Some(site));
-    // What cannot be found because its site is held waits for the site, for ever if need be.
-    let looks = due.look_for.iter().filter_map(|intent| state.open.get(intent));
-    let looks_elsewhere = looks.filter(|open| !held(open.intent.site)).count();
-    if state.holds.is_empty()
-        || !due.intents.is_empty()
-        || !due.perform.is_empty()
-        || !due.watch.is_empty()
-        || looks_elsewhere > 0
-    {
+    let is_waiting_only = due.intents.is_empty()
+        && due.perform.is_empty()
+        && due.revoke.is_empty()
+        && due.watch.is_empty()
+        && due.measure.is_empty();
+    if state.holds.is_empty() || !is_waiting_only || state.is_over() {
         return false;
     }
-    match state.phase {
-        Phase::Running => !plan.wave_indices().any(|wave| moves(state, wave, &held)),
-        Phase::RollingBack => !rolls_back(state, &held),
-        Phase::Aborting => state.open.values().all(|open| held(open.intent.site)),
-        Phase::Ended(_) => false,
+    let held = |site: SiteIndex| state.holds.iter().any(|hold| hold.kind.site() == Some(site));
+    let works = state.open.values().any(|open| !held(open.intent.site) && is_going_on(state, open));
+    let proves = !stops_everything(state) && proves(state, &held);
+    let waves = state.phase == Phase::Running && plan.wave_indices().any(|wave| moves(state, wave));
+    !works && !proves && !waves
+}
+
+fn stops_everything(state: &State) -> bool {
+    state.holds.iter().any(|hold| hold.kind.stops_rollback())
+}
+
+/// Whether an open intent of a site that is not held gets further without a person.
+fn is_going_on(state: &State, open: &OpenIntent) -> bool {
+    match open.progress {
+        Progress::Uncertain { .. } | Progress::Sent { .. } => true,
+        // Kept back by a hold, or about to be repeated.
+        Progress::Recorded | Progress::Deferred { .. } => match open.intent.action {
+            Action::Survey { .. } | Action::Install { .. } => {
+                !state.holds.iter().any(|hold| hold.kind.stops_installs())
+            }
+            Action::Verify { .. }
+            | Action::Uninstall { .. }
+            | Action::Reinstall { .. }
+            | Action::Prove
+            | Action::Cancel { .. } => !stops_everything(state),
+        },
     }
 }
 
-/// Whether a wave goes on without a person.
-fn moves(state: &State, index: WaveIndex, held: &impl Fn(SiteIndex) -> bool) -> bool {
-    let stopped = state.holds.iter().any(|hold| match hold.kind {
-        Kind::Gate(Which::Install | Which::Planned(_), Some(wave)) => wave == index,
-        other => other.stops_installs(),
-    });
+/// Whether installed nodes are about to be probed.
+fn proves(state: &State, held: &impl Fn(SiteIndex) -> bool) -> bool {
+    let proving = state.waves.iter().flat_map(|wave| &wave.proving);
+    proving.into_iter().any(|(site, proving)| !proving.nodes.is_empty() && !held(*site))
+}
+
+/// Whether a wave gets further by time alone.
+fn moves(state: &State, index: WaveIndex) -> bool {
+    // A bake beside a hold of this kind goes on, but nothing could follow it.
+    let is_stopped = state.holds.iter().any(|hold| hold.kind.stops_installs());
     let wave = state.wave(index);
     match wave.phase {
         WavePhase::Waiting | WavePhase::Passed { .. } | WavePhase::Failed { .. } => false,
-        _ if stopped => false,
-        WavePhase::Blocked { .. } | WavePhase::Baking { .. } => true,
-        WavePhase::Open { .. } => {
-            let queued = wave.unsurveyed.iter().chain(&wave.ready);
-            let queued = queued.filter(|(_, nodes)| !nodes.is_empty()).map(|(site, _)| *site);
-            let proving = wave.proving.iter().filter(|(_, proving)| !proving.nodes.is_empty());
-            let waits_elsewhere = queued.chain(proving.map(|(site, _)| *site)).any(|site| !held(site));
-            waits_elsewhere || !wave.later.is_empty()
-        }
+        WavePhase::Blocked { .. } | WavePhase::Baking { .. } => !is_stopped,
+        WavePhase::Open { .. } => !is_stopped && !wave.later.is_empty(),
     }
-}
-
-fn rolls_back(state: &State, held: &impl Fn(SiteIndex) -> bool) -> bool {
-    if state.holds.iter().any(|hold| hold.kind.stops_rollback()) {
-        return false;
-    }
-    let open_elsewhere = state.open.values().any(|open| !held(open.intent.site));
-    let queues = state.rollback.iter().flat_map(|rollback| rollback.queue.values());
-    let waits_elsewhere = queues.flatten().any(|(site, nodes)| !nodes.is_empty() && !held(*site));
-    open_elsewhere || waits_elsewhere
 }

@@ -13,6 +13,9 @@ use wavetrain_ports::distributor::{Command, Invocation, Listing};
 /// Difference of clocks between AWS and this machine that a listing's start allows for.
 const CLOCK_SKEW_MS: i64 = 60_000;
 
+/// How long before its deadline a command's answer is read once more, so that the deadline finds it known.
+const LAST_LOOK_MS: i64 = 10_000;
+
 /// Commands asked for beyond those watched: other people send commands in the same account.
 const COMMANDS_OF_OTHERS: usize = 50;
 
@@ -88,10 +91,11 @@ impl From<&Command> for Counters {
 impl Watch {
     pub(crate) fn new(api: &Api, deadlines: &Deadlines, took_up_at: Timestamp, salt: u64) -> Self {
         let first_ms = i64::from(api.first_poll.0.max(1)) * 1000;
+        let patience_ms = (i64::from(deadlines.delivery.0) + i64::from(deadlines.execution.0)) * 1000;
         Self {
             first_ms,
             longest_ms: (i64::from(api.longest_poll.0) * 1000).max(first_ms),
-            overdue_ms: (i64::from(deadlines.delivery.0) + i64::from(deadlines.execution.0)) * 1000,
+            overdue_ms: (patience_ms - LAST_LOOK_MS).max(patience_ms / 2),
             took_up_at,
             salt,
             sites: BTreeMap::new(),
