@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::fleet::{Architecture, Platform, Site};
 use wavetrain_model::id::{NodeIndex, WaveIndex};
 use wavetrain_model::plan::Refusal;
-use wavetrain_model::quantity::Percent;
 use wavetrain_model::spec::{Rollout, Take};
 
 /// A wave's nodes, in the one order.
@@ -91,10 +90,11 @@ impl Filling<'_> {
         let mut members = match &self.spec.waves[wave.at()].take {
             Take::Tag { .. } => self.tagged(wave),
             Take::Percent(percent) => {
-                self.note_entanglement(wave, *percent);
                 let least = before + u32::from(before < population);
                 let wanted = percent.of_rounded_up(population).max(least) - before;
-                self.next(wave, wanted as usize)
+                let members = self.next(wave, wanted as usize);
+                self.note_taken_ahead(wave, &members);
+                members
             }
         };
         for node in &members.nodes {
@@ -177,27 +177,27 @@ impl Filling<'_> {
         Members { nodes, topped_up, ..Members::default() }
     }
 
-    /// A percentage of a population of which an earlier percentage took only a part: the sizes that percentages promise
-    /// then leave fewer places here when the earlier one is raised. No choice of nodes could avoid that, so it is said.
-    fn note_entanglement(&mut self, wave: WaveIndex, percent: Percent) {
-        if percent >= Percent::ALL {
-            return;
+    /// Nodes that earlier percentages of a part of this population took beyond what this wave reaches elsewhere. They
+    /// count, so others find fewer places; no choice of nodes could avoid that while sizes stay exact, so it is said.
+    fn note_taken_ahead(&mut self, wave: WaveIndex, members: &Members) {
+        let Some(last) = members.nodes.last() else { return };
+        let beyond = self.of_population(wave).skip_while(|node| node != last);
+        let takers = beyond.map(|node| self.wave_of[node.at()]).filter(|taker| {
+            let is_percent =
+                |taker: u16| matches!(self.spec.waves[usize::from(taker)].take, Take::Percent(_));
+            *taker != NONE && is_percent(*taker) && self.graph.is_before(WaveIndex(*taker), wave)
+        });
+        let mut ahead: BTreeMap<u16, usize> = BTreeMap::new();
+        for taker in takers {
+            *ahead.entry(taker).or_default() += 1;
         }
-        let within = &self.populations[wave.at()];
-        for earlier in &self.graph.order {
-            let raisable =
-                matches!(self.spec.waves[earlier.at()].take, Take::Percent(share) if share < Percent::ALL);
-            let pairs = || self.populations[earlier.at()].iter().zip(within);
-            let is_part = pairs().any(|(theirs, ours)| *theirs && *ours)
-                && pairs().any(|(theirs, ours)| !theirs && *ours);
-            if raisable && is_part && self.graph.is_before(*earlier, wave) {
-                self.filled.notes.push(format!(
-                    "wave {} counts the nodes that {} took from its part of the fleet; raising {} would leave it fewer elsewhere",
-                    self.spec.waves[wave.at()].name,
-                    self.spec.waves[earlier.at()].name,
-                    self.spec.waves[earlier.at()].name,
-                ));
-            }
+        for (taker, nodes) in ahead {
+            self.filled.notes.push(format!(
+                "wave {} counts {} that {} took ahead of their turn; the others find fewer places",
+                self.spec.waves[wave.at()].name,
+                refusal::plural(nodes, "node"),
+                self.spec.waves[usize::from(taker)].name,
+            ));
         }
     }
 }

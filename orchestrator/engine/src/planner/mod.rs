@@ -12,9 +12,9 @@
 //! beginning is split fairly; a wave takes what earlier waves left of a beginning. Canary nodes are taken before and keep
 //! counting, so percentages go on where they stop: a stratum over its share waits until the others caught up.
 //!
-//! Sizes and the third rule contradict each other in one shape only: a percentage below 100 over a population of which an
-//! earlier percentage took just a part (10 % of one Region, then 50 % of everything). Raising the first must leave the
-//! second fewer places elsewhere, as its size is fixed. Sizes win there, and the plan carries a note.
+//! Sizes and the third rule contradict each other in one case only: earlier percentages took more of a part of a wave's
+//! population than the wave reaches as a whole (all of one Region, then half of everything). Raising them must leave the
+//! others fewer places, as the size is fixed. Sizes win there, and the plan carries a note.
 //!
 //! # Cost
 //!

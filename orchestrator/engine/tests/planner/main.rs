@@ -5,5 +5,6 @@
 mod arithmetic;
 mod eligibility;
 mod fixture;
+mod rendering;
 mod restore;
 mod shapes;

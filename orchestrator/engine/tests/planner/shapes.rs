@@ -41,7 +41,7 @@ pub(crate) enum Canary {
     Sometimes,
 }
 
-/// Any fleet; any shape in which percentages keep both of their promises.
+/// Any fleet, any shape.
 pub(crate) fn any_case() -> impl Strategy<Value = Case> {
     case(Canary::Sometimes)
 }
@@ -91,25 +91,35 @@ fn waves(with_canary: Canary, fork_kinds: u8) -> impl Strategy<Value = Vec<Wave>
     };
     let shares = prop::collection::vec(0_u16..=10_000, 0..5);
     let forks = prop::collection::vec(0_u16..=10_000, 4);
-    (canary_first, shares, 0..fork_kinds, forks).prop_map(|(canary_first, mut shares, fork, mut forks)| {
-        let mut waves = Vec::new();
-        if canary_first {
-            waves.push(canary("canary", &[]));
-        }
-        shares.sort_unstable();
-        for (at, share) in shares.iter().enumerate() {
-            let after: Vec<u16> = waves.len().checked_sub(1).map(|last| last as u16).into_iter().collect();
-            let wave = Wave { take: Take::Percent(Percent(*share)), ..percent(&format!("p{at}"), 0, &after) };
-            waves.push(wave);
-        }
-        let least = shares.last().copied().unwrap_or(0);
-        for share in &mut forks {
-            *share = (*share).max(least);
-        }
-        let ends = push_fork(&mut waves, fork, &forks);
-        waves.push(percent("all", 100, &ends));
-        waves
-    })
+    let joint = prop::option::of(0_u16..=10_000);
+    (canary_first, shares, 0..fork_kinds, forks, joint).prop_map(
+        |(canary_first, mut shares, fork, mut forks, joint)| {
+            let mut waves = Vec::new();
+            if canary_first {
+                waves.push(canary("canary", &[]));
+            }
+            shares.sort_unstable();
+            for (at, share) in shares.iter().enumerate() {
+                let after: Vec<u16> =
+                    waves.len().checked_sub(1).map(|last| last as u16).into_iter().collect();
+                let wave =
+                    Wave { take: Take::Percent(Percent(*share)), ..percent(&format!("p{at}"), 0, &after) };
+                waves.push(wave);
+            }
+            let least = shares.last().copied().unwrap_or(0);
+            for share in &mut forks {
+                *share = (*share).max(least);
+            }
+            let mut ends = push_fork(&mut waves, fork, &forks);
+            if let Some(joint) = joint {
+                let wave = percent("joint", 0, &ends);
+                waves.push(Wave { take: Take::Percent(Percent(joint.max(least))), ..wave });
+                ends = vec![waves.len() as u16 - 1];
+            }
+            waves.push(percent("all", 100, &ends));
+            waves
+        },
+    )
 }
 
 /// Two branches of two waves each, one branch after the other, or none; gives the last waves.
