@@ -1,19 +1,22 @@
 //! Configuration of the SDK: where settings come from, the one TLS stack, time-outs, retries.
 
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::SystemTimeSource;
+use aws_smithy_async::time::{SystemTimeSource, TimeSource};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_smithy_runtime_api::shared::IntoShared;
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wavetrain_ports::clock::Clock;
 use wavetrain_ports::failure::{Class, Failure};
 
 /// A server that does not answer the handshake is treated as not there.
@@ -30,7 +33,7 @@ const READ_ATTEMPTS: u32 = 3;
 const FALLBACK_REGION: &str = "us-east-1";
 
 /// How to reach AWS.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// `RoleSessionName` of assumed roles, seen in the spoke's CloudTrail; name the rollout, such as
     /// `wavetrain-0192f0c1-…`. Characters that STS refuses become `-`.
@@ -42,6 +45,36 @@ pub struct Options {
     /// Keys to use instead of everything the environment and the profile say. None: the SDK's own chain (environment,
     /// profiles, IAM Identity Center, container, instance).
     pub credentials: Option<StaticKeys>,
+    /// The clock of a simulated AWS whose time is not the wall's: sessions run out by AWS's clock, and would otherwise
+    /// look long expired and be begun anew for every call. None: the wall's.
+    pub clock: Option<Arc<dyn Clock>>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Options")
+            .field("session_name", &self.session_name)
+            .field("endpoint_url", &self.endpoint_url)
+            .field("region", &self.region)
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A clock in the SDK's terms.
+struct SharedClock(Arc<dyn Clock>);
+
+impl fmt::Debug for SharedClock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SharedClock")
+    }
+}
+
+impl TimeSource for SharedClock {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(u64::try_from(self.0.now().0).unwrap_or(0))
+    }
 }
 
 /// Long-lived keys, for a simulated AWS.
@@ -103,11 +136,24 @@ pub(crate) async fn base_config(options: &Options, http: SharedHttpClient) -> Re
         Some(keys) => detached(options, keys, http),
         None => from_environment(options, http).await,
     };
+    let config = on_clock(config, options.clock.clone());
     if config.region().is_some() {
         return Ok(config);
     }
     tracing::debug!(region = FALLBACK_REGION, "no Region configured; used for calls that belong to no site");
     Ok(config.into_builder().region(Region::from_static(FALLBACK_REGION)).build())
+}
+
+fn on_clock(config: SdkConfig, clock: Option<Arc<dyn Clock>>) -> SdkConfig {
+    match clock {
+        // Throughput is measured on the same clock: on a fast one every answer would look stalled.
+        Some(clock) => config
+            .into_builder()
+            .time_source(SharedClock(clock))
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build(),
+        None => config,
+    }
 }
 
 fn is_http_address(url: &str) -> bool {

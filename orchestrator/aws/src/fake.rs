@@ -14,6 +14,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use wavetrain_model::fleet::Site;
 use wavetrain_model::id::{AccountId, Region};
+use wavetrain_ports::clock::Clock;
 
 /// The account of the caller's own keys.
 pub(crate) const HUB: &str = "111111111111";
@@ -114,6 +115,10 @@ impl Fake {
     }
 
     pub(crate) async fn aws(&self) -> Aws {
+        self.aws_on(None).await
+    }
+
+    pub(crate) async fn aws_on(&self, clock: Option<Arc<dyn Clock>>) -> Aws {
         let options = Options {
             session_name: "wavetrain-test".to_owned(),
             endpoint_url: None,
@@ -122,6 +127,7 @@ impl Fake {
                 access_key_id: format!("AKIA{HUB}"),
                 secret_access_key: "secret".to_owned(),
             }),
+            clock,
         };
         Aws::over(options, self.clone().into_shared(), SharedHttpConnector::new(self.clone())).await.unwrap()
     }

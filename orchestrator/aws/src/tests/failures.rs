@@ -102,6 +102,7 @@ async fn at_a_server_that(then: impl FnOnce(TcpListener) + Send + 'static) -> Aw
         endpoint_url: Some(format!("http://{address}")),
         region: Some("eu-central-1".to_owned()),
         credentials: Some(StaticKeys { access_key_id: "AKIA".to_owned(), secret_access_key: "s".to_owned() }),
+        ..Options::default()
     };
     Aws::connect(options).await.unwrap()
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 use wavetrain_model::id::{AccountId, NodeId};
 use wavetrain_model::time::{Seconds, Timestamp};
+use wavetrain_ports::clock::Clock;
 use wavetrain_ports::distributor::{Distributor, Job, Order, Sent};
 use wavetrain_ports::failure::Class;
 use wavetrain_ports::fleet::Fleet;
@@ -114,4 +115,31 @@ async fn a_session_that_cannot_be_replaced_is_reported_as_expired() {
     let aws = fake.aws().await;
     assert_eq!(aws.commands(&spoke("eu-west-1"), Timestamp(0), 10).await.unwrap_err().class, Class::Expired);
     assert_eq!(fake.calls("ListCommands").len(), 2);
+}
+
+/// Stands still at a moment.
+struct Still(Timestamp);
+
+#[async_trait::async_trait]
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+
+    async fn sleep_until(&self, _: Timestamp) {}
+}
+
+#[tokio::test]
+async fn sessions_run_out_by_the_clock_that_was_given() {
+    let fake = Fake::new(|_| ok(r#"{"Commands":[]}"#));
+    // Sessions of the scripted AWS end with the year 2098.
+    let before = Still(Timestamp(4_070_000_000_000));
+    let after = Still(Timestamp(4_080_000_000_000));
+    for (clock, expected) in [(before, 1), (after, 1 + 3)] {
+        let aws = fake.aws_on(Some(Arc::new(clock))).await;
+        for _ in 0..3 {
+            aws.commands(&spoke("eu-west-1"), Timestamp(0), 10).await.unwrap();
+        }
+        assert_eq!(fake.calls("AssumeRole").len(), expected);
+    }
 }
