@@ -132,7 +132,8 @@ impl Simulated {
         }
     }
 
-    fn speed(&self) -> f64 {
+    /// Seconds of the world in a second of real time.
+    pub fn speed(&self) -> f64 {
         self.lock().speed
     }
 }

@@ -30,8 +30,6 @@ pub enum Tone {
     Careful,
     /// Failed.
     Bad,
-    /// Beside the point.
-    Faint,
     /// Headings.
     Strong,
 }
@@ -46,7 +44,6 @@ impl Paint {
             Tone::Good => "32",
             Tone::Careful => "33",
             Tone::Bad => "31",
-            Tone::Faint => "2",
             Tone::Strong => "1",
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")

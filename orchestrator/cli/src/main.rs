@@ -8,9 +8,11 @@ mod args;
 mod clock;
 mod commands;
 mod console;
+mod demo;
 mod exit;
 mod http;
 mod print;
+mod progress;
 
 use args::Cli;
 use clap::Parser;

@@ -1,11 +1,77 @@
-//! One module per command.
+//! One module per command, or per family of commands that share their way.
 
-use crate::args::Cli;
+pub mod apply;
+pub mod context;
+mod desk;
+mod files;
+mod find;
+mod look;
+mod order;
+mod plan;
+pub mod planning;
+mod quarantine;
+pub mod sim;
+mod waiting;
+mod watch;
+
+use crate::args::{Cli, Command, Explain, Target};
 use crate::console::Console;
 use crate::exit::{Exit, Stop};
+use clap::CommandFactory;
+use context::Context;
+use order::Wish;
 
 /// Carries out the command.
 pub async fn run(cli: Cli, console: Console) -> Result<Exit, Stop> {
-    let _ = (cli, console);
+    let context = &Context { console, global: cli.global };
+    match cli.command {
+        Command::Validate { file, output } => files::validate(context, &file, output),
+        Command::Schema => files::schema(context),
+        Command::Completions { shell } => completions(context, shell),
+        Command::Plan { file, output, detailed_exit } => {
+            plan::plan(context, &file, output, detailed_exit).await
+        }
+        Command::Apply(args) => apply::apply(context, args).await,
+        Command::Status { rollout, output } => look::status(context, rollout.as_deref(), output).await,
+        Command::List { output } => look::list(context, output).await,
+        Command::Watch { rollout, output, all } => {
+            watch::watch(context, rollout.as_deref(), output, all).await
+        }
+        Command::Explain(explain) => explain_what(context, explain).await,
+        Command::Quarantine(command) => quarantine::run(context, command).await,
+        Command::Sim(command) => sim::run(context, command).await,
+        Command::Demo(args) => crate::demo::run(context, &args).await,
+        Command::Pause { target, emergency, reason } => {
+            order::give(context, &target, Wish::Pause { emergency, reason }).await
+        }
+        Command::Resume { target } => order::give(context, &target, Wish::Resume).await,
+        Command::Approve { rollout, wave, by, output } => {
+            let target = Target { rollout: Some(rollout), output };
+            order::give(context, &target, Wish::Approve { wave, by }).await
+        }
+        Command::Abort { target, yes, reason } => {
+            order::give(context, &target, Wish::Abort { reason, yes }).await
+        }
+        Command::Rollback { target, yes, reason } => {
+            order::give(context, &target, Wish::Rollback { reason, yes }).await
+        }
+        Command::Retry { target, nodes } => order::give(context, &target, Wish::Retry { nodes }).await,
+    }
+}
+
+async fn explain_what(context: &Context, explain: Explain) -> Result<Exit, Stop> {
+    match explain {
+        Explain::Node { id, plan, rollout } => {
+            plan::explain_node(context, &id, plan.as_deref(), rollout.as_deref()).await
+        }
+        Explain::Code { code } => files::explain_code(context, &code),
+        Explain::Rollout { rollout } => look::waits_for(context, rollout.as_deref()).await,
+    }
+}
+
+fn completions(context: &Context, shell: clap_complete::Shell) -> Result<Exit, Stop> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut crate::args::Cli::command(), "wavetrain", &mut script);
+    context.console.data(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Done)
 }

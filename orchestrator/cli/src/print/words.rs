@@ -5,7 +5,7 @@ use wavetrain_model::gate::{Scope, Which};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::{Before, Plan};
-use wavetrain_model::state::{Ending, Phase, State, Tally, WavePhase};
+use wavetrain_model::state::{Ending, Phase, Tally, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
 
 /// The phase in one word.
@@ -117,16 +117,6 @@ pub fn tally(tally: &Tally) -> String {
         .map(|outcome| format!("{} {outcome}", super::table::grouped(tally.of(outcome))))
         .collect();
     if parts.is_empty() { "nothing finished".to_owned() } else { parts.join(", ") }
-}
-
-/// Whether nothing can happen before a person acts.
-pub fn waits_for_a_person(state: &State) -> bool {
-    let stops = |hold: &Hold| match state.phase {
-        Phase::RollingBack => hold.kind.stops_rollback() || hold.kind.site().is_some(),
-        Phase::Running => true,
-        Phase::Aborting | Phase::Ended(_) => false,
-    };
-    state.open.is_empty() && state.holds.iter().any(stops)
 }
 
 /// A length of time with its two largest units, so that it fits into a line.

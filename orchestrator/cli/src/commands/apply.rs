@@ -1,0 +1,217 @@
+//! `apply`: carry a plan file out, or go on with its rollout.
+
+use super::context::{Context, Time, holder, person};
+use super::{files, find, look, planning};
+use crate::args::{Apply, Format, OnHold};
+use crate::exit::{Exit, Stop};
+use crate::print::status::View;
+use crate::print::summary;
+use crate::progress::Display;
+use std::path::Path;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use wavetrain_driver::{Driver, Finished, Options, Reason, Start};
+use wavetrain_engine::planner;
+use wavetrain_model::id::RolloutId;
+use wavetrain_model::plan::Plan;
+use wavetrain_model::spec::Rollout;
+use wavetrain_ports::Cloud;
+use wavetrain_store::Store;
+
+/// Real seconds after which a lease that was not given back runs out.
+const LEASE_SECONDS: f64 = 30.0;
+
+/// Real seconds between two looks for orders.
+const MAILBOX_SECONDS: f64 = 1.0;
+
+/// `wavetrain apply`.
+pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
+    let spec = files::checked(context, &args.file)?;
+    let store = context.store()?;
+    let time = context.time().await?;
+    let start = match planning::active(store.as_ref(), &spec.name).await? {
+        Some(rollout) => Some(resume(context, store.as_ref(), &rollout, &spec, &time).await?),
+        None => None,
+    };
+    let (start, id) = match start {
+        Some(id) => (Start::Resume(id.clone()), id),
+        None => {
+            let id = RolloutId::new(uuid::Uuid::now_v7().to_string());
+            let cloud = planning::aws(&session(&id), &time).await?;
+            let plan = planning::plan(context, &spec, &cloud, Some(store.as_ref()), &time).await?;
+            if plan.nodes.is_empty() {
+                return nothing_to_do(context, &plan, args.output);
+            }
+            agree(context, &plan, &args)?;
+            (Start::New(Box::new(plan), id.clone()), id)
+        }
+    };
+    let cloud = planning::aws(&session(&id), &time).await?;
+    let run =
+        Run { cloud, store, time: &time, on_hold: args.on_hold, display: Display::new(context.console) };
+    let stop = stop_on_signals(context, &args.file);
+    let finished = run.to_its_end(start, stop).await.map_err(|error| {
+        let stop = look::driver_stop(&error);
+        if stop.help.is_empty() { stop.help(go_on(context, &args.file)) } else { stop }
+    })?;
+    conclude(context, &args, &finished, &time)
+}
+
+/// Name of the sessions in the spokes: their CloudTrail names the rollout.
+fn session(id: &RolloutId) -> String {
+    format!("wavetrain-{id}")
+}
+
+/// The active rollout of this name, if it is of this plan file.
+async fn resume(
+    context: &Context,
+    store: &dyn Store,
+    rollout: &wavetrain_store::Rollout,
+    spec: &Rollout,
+    time: &Time,
+) -> Result<RolloutId, Stop> {
+    let record = look::load(store, rollout).await?;
+    if record.plan.spec_digest != planner::digest_of(spec) {
+        return Err(Stop::new(
+            Exit::Refused,
+            format!("`{}` is active with another plan file ({} {})", spec.name, rollout.summary.version, rollout.id),
+        )
+        .help(format!(
+            "go on with that file, end it with `wavetrain abort {name} --reason …` or `wavetrain rollback {name} --reason …`, \
+             or give this plan another name",
+            name = spec.name
+        )));
+    }
+    if let Some(holder) = find::runner(store, rollout, time.now()).await? {
+        return Err(Stop::new(Exit::Refused, format!("`{}` is being carried out by {holder}", spec.name))
+            .help(
+                "`wavetrain watch` follows it; if that process is gone, its lease runs out within a minute",
+            ));
+    }
+    context
+        .console
+        .note(&format!("going on with rollout {} ({}): {}", spec.name, rollout.id, rollout.summary.headline));
+    Ok(find::id_of(rollout))
+}
+
+fn nothing_to_do(context: &Context, plan: &Plan, output: Format) -> Result<Exit, Stop> {
+    let sentence = format!(
+        "nothing to do: {} selected nodes, none of them needs {}",
+        plan.selected, plan.spec.package.version
+    );
+    match output {
+        Format::Text => context.console.data(&sentence)?,
+        Format::Json => context.console.json(&serde_json::json!({
+            "version": crate::print::JSON_VERSION,
+            "name": plan.spec.name,
+            "phase": null,
+            "nothing_to_do": true,
+            "selected": plan.selected,
+            "exit_code": Exit::Done.code(),
+        }))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn agree(context: &Context, plan: &Plan, args: &Apply) -> Result<(), Stop> {
+    context.console.note(&planner::render::text(plan));
+    if args.yes {
+        return Ok(());
+    }
+    let question = format!(
+        "Install {} {} on {} nodes, wave after wave?",
+        plan.spec.package.name,
+        plan.spec.package.version,
+        plan.nodes.len()
+    );
+    context.console.confirm(&question)
+}
+
+/// A driver with everything around it.
+pub struct Run<'a> {
+    /// AWS.
+    pub cloud: Arc<dyn Cloud>,
+    /// State.
+    pub store: Arc<dyn Store>,
+    /// Clock.
+    pub time: &'a Time,
+    /// What to do when only a person can go on.
+    pub on_hold: OnHold,
+    /// Where the course is shown.
+    pub display: Display,
+}
+
+impl Run<'_> {
+    /// Drives the rollout until it ends, needs a person or is stopped, and shows its course.
+    pub async fn to_its_end(
+        self,
+        start: Start,
+        stop: CancellationToken,
+    ) -> Result<Finished, wavetrain_driver::Error> {
+        let mut options = Options::new(holder(), person());
+        options.on_hold = match self.on_hold {
+            OnHold::Exit => wavetrain_driver::OnHold::Exit,
+            OnHold::Wait => wavetrain_driver::OnHold::Wait,
+        };
+        // The driver counts in its clock's seconds; another process and a person live in real ones.
+        let in_clock_seconds = |real: f64| (real * self.time.speed).ceil().clamp(1.0, 1e9) as u32;
+        options.lease_seconds = in_clock_seconds(LEASE_SECONDS);
+        options.mailbox_seconds = in_clock_seconds(MAILBOX_SECONDS);
+        let driver = Driver { cloud: self.cloud, clock: self.time.clock.clone(), store: self.store, options };
+        let (view, shown) = self.display.open();
+        let finished = driver.run(start, stop, view).await;
+        shown.close().await;
+        finished
+    }
+}
+
+/// Cancelled by the first SIGINT or SIGTERM; the second ends the process at once.
+fn stop_on_signals(context: &Context, file: &Path) -> CancellationToken {
+    let stop = CancellationToken::new();
+    let (cancel, console, how) = (stop.clone(), context.console, go_on(context, file));
+    tokio::spawn(async move {
+        super::sim::interrupted().await;
+        cancel.cancel();
+        console.note(&format!(
+            "\nstopping: what is under way is written down first (again to stop at once)\n{how}"
+        ));
+        super::sim::interrupted().await;
+        // Nothing is lost: what is not written down yet is found again by its marker.
+        std::process::exit(i32::from(Exit::Held.code()));
+    });
+    stop
+}
+
+fn go_on(context: &Context, file: &Path) -> String {
+    format!(
+        "to go on, run the same command again: wavetrain apply {} --state {}",
+        file.display(),
+        context.global.state
+    )
+}
+
+fn conclude(context: &Context, args: &Apply, finished: &Finished, time: &Time) -> Result<Exit, Stop> {
+    let exit = match finished.reason {
+        Reason::Ended => Exit::of_phase(&finished.state.phase),
+        Reason::Held | Reason::Interrupted => Exit::Held,
+    };
+    let view = View {
+        id: finished.rollout.as_str(),
+        plan: &finished.plan,
+        state: &finished.state,
+        now: time.now(),
+        runner: None,
+    };
+    match args.output {
+        Format::Text => context.console.data(&summary::text(view, context.console.out))?,
+        Format::Json => context.console.json(&summary::final_document(view, exit))?,
+    }
+    match finished.reason {
+        Reason::Ended => {}
+        Reason::Held => {
+            context.console.note(&format!("a person must act first; {}", go_on(context, &args.file)))
+        }
+        Reason::Interrupted => context.console.note(&format!("interrupted; {}", go_on(context, &args.file))),
+    }
+    Ok(exit)
+}

@@ -1,0 +1,105 @@
+//! What commands share: where the state is, what time it is, who asks.
+
+use crate::args::Global;
+use crate::clock::{Follower, Simulated, Wall};
+use crate::console::Console;
+use crate::exit::{Exit, Stop};
+use std::sync::Arc;
+use wavetrain_model::time::Timestamp;
+use wavetrain_ports::clock::Clock;
+use wavetrain_store::{Store, StoreUrl};
+
+/// The surroundings of one command.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// How to speak.
+    pub console: Console,
+    /// Settings of every command.
+    pub global: Global,
+}
+
+/// A clock, kept in step as long as this lives.
+pub struct Time {
+    /// It.
+    pub clock: Arc<dyn Clock>,
+    /// Seconds of this clock in a second of real time, as far as known at the start.
+    pub speed: f64,
+    follower: Option<Follower>,
+}
+
+impl Time {
+    /// The clock of the simulated AWS behind an address.
+    pub async fn of_simulation(endpoint_url: &str) -> Result<Self, Stop> {
+        let (clock, follower) = Simulated::follow(endpoint_url).await?;
+        Ok(Self { speed: clock.speed().max(1.0), clock, follower: Some(follower) })
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The clock that the AWS SDK must follow instead of the wall's; None for real AWS.
+    pub fn of_sessions(&self) -> Option<Arc<dyn Clock>> {
+        self.follower.as_ref().map(|_| self.clock.clone())
+    }
+}
+
+impl Context {
+    /// Where the state is.
+    pub fn place(&self) -> Result<StoreUrl, Stop> {
+        StoreUrl::parse(&self.global.state)
+            .map_err(|error| Stop::new(Exit::Usage, format!("--state: {error}")))
+    }
+
+    /// Opens the state to write to it, and creates it if it is not there.
+    pub fn store(&self) -> Result<Arc<dyn Store>, Stop> {
+        Ok(self.place()?.open()?)
+    }
+
+    /// Opens the state to look at it; None if there is none yet.
+    pub fn store_to_look_at(&self) -> Result<Option<Arc<dyn Store>>, Stop> {
+        match self.place()?.open_read_only() {
+            Ok(store) => Ok(Some(store)),
+            Err(wavetrain_store::Error::Missing { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens an existing state to write to it. Orders create no state: there would be nothing in it to order.
+    pub fn existing_store(&self) -> Result<Option<Arc<dyn Store>>, Stop> {
+        match self.store_to_look_at()? {
+            Some(_) => self.store().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The clock that rollouts in this state are run by.
+    pub async fn time(&self) -> Result<Time, Stop> {
+        let Some(asked) = &self.global.sim_clock else {
+            return Ok(Time { clock: Arc::new(Wall), speed: 1.0, follower: None });
+        };
+        let endpoint = match asked.as_str() {
+            "auto" => std::env::var("AWS_ENDPOINT_URL").map_err(|_| {
+                Stop::new(Exit::Usage, "--sim-clock auto needs AWS_ENDPOINT_URL")
+                    .help("name the address that `wavetrain sim serve` printed")
+            })?,
+            url => url.to_owned(),
+        };
+        Time::of_simulation(&endpoint).await
+    }
+}
+
+/// Who asks, for the log: the login name. Recorded, not authenticated.
+pub fn person() -> String {
+    ["USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// A name for this process that no other process has.
+pub fn holder() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned());
+    format!("{host} process {} {}", std::process::id(), uuid::Uuid::now_v7())
+}

@@ -1,0 +1,146 @@
+//! From a plan file to a plan: look at the fleet, ask the state what is known, plan.
+
+use super::context::{Context, Time};
+use super::look;
+use crate::exit::{Exit, Stop, next_step};
+use crate::print::event::one_line;
+use crate::print::table::Columns;
+use std::sync::Arc;
+use wavetrain_aws::Aws;
+use wavetrain_driver::log::package_key;
+use wavetrain_driver::survey::{self, SiteTrouble};
+use wavetrain_engine::planner::{self, BusyNodes, Inputs};
+use wavetrain_model::fleet::LedgerEntry;
+use wavetrain_model::id::{AccountId, NodeId, Region};
+use wavetrain_model::plan::{Plan, Refusal};
+use wavetrain_model::spec::Rollout;
+use wavetrain_model::time::Timestamp;
+use wavetrain_ports::Cloud;
+use wavetrain_ports::failure::Class;
+use wavetrain_store::Store;
+
+/// Sites asked at once.
+const SITES_AT_ONCE: usize = 16;
+
+/// AWS as the environment says it.
+pub async fn aws(session_name: &str, time: &Time) -> Result<Arc<dyn Cloud>, Stop> {
+    let options = wavetrain_aws::Options {
+        session_name: session_name.to_owned(),
+        clock: time.of_sessions(),
+        ..Default::default()
+    };
+    Ok(Arc::new(Aws::connect(options).await?))
+}
+
+/// Looks at the fleet and plans. Everything that stands in the way is shown; then the command ends.
+pub async fn plan(
+    context: &Context,
+    spec: &Rollout,
+    cloud: &Arc<dyn Cloud>,
+    store: Option<&dyn Store>,
+    time: &Time,
+) -> Result<Plan, Stop> {
+    let asked = spec.fleet.accounts.len() * spec.fleet.regions.len();
+    context.console.note(&format!("looking at {} …", crate::print::table::counted(asked as u64, "site")));
+    let observed = survey::observe(cloud, time.clock.as_ref(), spec, SITES_AT_ONCE).await;
+    let fleet = observed.map_err(|troubles| unreachable_sites(context, &troubles, asked))?;
+    let known = known(store, spec).await?;
+    let inputs = Inputs {
+        spec,
+        fleet: &fleet,
+        ledger: &known.ledger,
+        busy: &known.busy,
+        quarantined: known.quarantined.as_deref(),
+    };
+    planner::plan(&inputs).map_err(|refusals| refused(context, &refusals))
+}
+
+/// What the state knows about a package and its nodes.
+struct Known {
+    ledger: Vec<LedgerEntry>,
+    busy: BusyNodes,
+    quarantined: Option<String>,
+}
+
+async fn known(store: Option<&dyn Store>, spec: &Rollout) -> Result<Known, Stop> {
+    let Some(store) = store else {
+        return Ok(Known { ledger: Vec::new(), busy: BusyNodes::new(), quarantined: None });
+    };
+    let package = package_key(&spec.package);
+    let ledger = store.ledger(&package, None).await?.into_iter().map(ledger_entry).collect();
+    let quarantine = store.quarantine_list().await?;
+    let quarantined = quarantine
+        .into_iter()
+        .find(|known| known.entry.package == package && known.entry.version == spec.package.version)
+        .map(|known| known.entry.reason);
+    Ok(Known { ledger, busy: busy(store, spec, &package).await?, quarantined })
+}
+
+fn ledger_entry(row: wavetrain_store::LedgerEntry) -> LedgerEntry {
+    LedgerEntry {
+        account: AccountId::new(row.account),
+        region: Region::new(row.region),
+        node: NodeId::new(row.node),
+        version: row.version,
+        verified_at: Timestamp(row.at_ms),
+    }
+}
+
+/// Nodes of other active rollouts of the same package: two rollouts that change one node undo each other's work.
+async fn busy(store: &dyn Store, spec: &Rollout, package: &str) -> Result<BusyNodes, Stop> {
+    let mut busy = BusyNodes::new();
+    for rollout in store.list().await? {
+        let summary = &rollout.summary;
+        if !summary.active || summary.package != package || summary.name == spec.name {
+            continue;
+        }
+        let plan = look::load(store, &rollout).await?.plan;
+        for index in plan.node_indices() {
+            let node = &plan.nodes[index.at()];
+            if node.wave.is_some() {
+                let site = &plan.sites[plan.site_of(index).at()].site;
+                let key = (site.account.clone(), site.region.clone(), node.id.clone());
+                busy.insert(key, summary.name.clone());
+            }
+        }
+    }
+    Ok(busy)
+}
+
+/// The active rollout of a name.
+pub async fn active(store: &dyn Store, name: &str) -> Result<Option<wavetrain_store::Rollout>, Stop> {
+    Ok(store.find_by_name(name).await?.filter(|rollout| rollout.summary.active))
+}
+
+/// Shows which sites could not be looked at and what to do about each.
+fn unreachable_sites(context: &Context, troubles: &[SiteTrouble], asked: usize) -> Stop {
+    let mut columns = Columns::new(&["site", "what", "call", "it said"]);
+    let mut steps: Vec<&str> = Vec::new();
+    for SiteTrouble { site, failure } in troubles {
+        columns.row([
+            site.to_string(),
+            failure.class.to_string(),
+            failure.operation.clone(),
+            one_line(&failure.message),
+        ]);
+        let step = next_step(failure.class);
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    context.console.note(&columns.text(2));
+    let denied =
+        troubles.iter().any(|trouble| matches!(trouble.failure.class, Class::Denied | Class::Expired));
+    let exit = if denied { Exit::Denied } else { Exit::LostContact };
+    Stop::new(
+        exit,
+        format!("{} of {asked} sites could not be looked at; nothing was changed", troubles.len()),
+    )
+    .help(steps.join("\n        "))
+}
+
+/// Shows why there is no plan.
+fn refused(context: &Context, refusals: &[Refusal]) -> Stop {
+    context.console.note(&planner::render::refusals(refusals));
+    Stop::new(Exit::Refused, "this plan may not start; nothing was changed")
+}
