@@ -94,7 +94,7 @@ shape! {
 
 shape! {
     /// Commands that print the installed product's version.
-    Probe = "a probe" {
+    Probe = "a probe", anyOf ["linux", "windows"] {
         /// Shell command for Linux nodes.
         optional linux "linux": Text<Command>;
         /// PowerShell command for Windows nodes.
@@ -107,7 +107,7 @@ shape! {
 
 shape! {
     /// Which nodes.
-    Fleet = "a fleet", later ["organization"]
+    Fleet = "a fleet"; later ["organization"]
     "list the accounts in `accounts`; organisational units are not resolved yet" {
         /// Accounts with nodes.
         required accounts "accounts": Accounts;
@@ -150,7 +150,7 @@ shape! {
 
 shape! {
     /// One wave: the nodes of a tag (the canary), or a cumulative percentage.
-    Wave = "a wave" {
+    Wave = "a wave", oneOf ["tag", "percent"] {
         /// Name of the wave.
         required name "name": Text<Name>;
         /// All nodes with this tag.
@@ -220,7 +220,7 @@ shape! {
 
 shape! {
     /// A check between waves.
-    Gate = "a gate", later ["compliance", "metric", "compare", "prometheus", "http", "probe", "approval"]
+    Gate = "a gate", anyOf ["alarms"]; later ["compliance", "metric", "compare", "prometheus", "http", "probe", "approval"]
     "this version measures `alarms`; a probe belongs into `package`, an approval into a wave" {
         /// Name of the gate.
         required name "name": Text<Name>;
@@ -243,7 +243,7 @@ shape! {
 
 shape! {
     /// CloudWatch alarms, by name, by prefix, or both.
-    Alarms = "alarms" {
+    Alarms = "alarms", anyOf ["names", "prefix"] {
         /// Alarms that must exist.
         optional names "names": List<Text<AlarmName>, 1, 100>;
         /// All alarms whose name begins so.

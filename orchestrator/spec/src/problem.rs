@@ -16,6 +16,7 @@ const COMPARED: usize = 48;
 #[derive(Debug, Default)]
 pub struct Problems {
     kept: Vec<Diagnostic>,
+    warnings: usize,
     dropped: usize,
 }
 
@@ -39,10 +40,21 @@ impl Problems {
     fn note(&mut self, code: Code, severity: Severity, span: Option<Span>, message: String, help: String) {
         if self.kept.len() >= KEPT {
             self.dropped += 1;
-            let Some(at) = self.kept.iter().position(|known| known.severity < severity) else { return };
-            self.kept.remove(at);
+            if severity == Severity::Warning || self.warnings == 0 {
+                return;
+            }
+            self.kept.retain(|known| known.severity == Severity::Error);
+            self.dropped += self.warnings;
+            self.warnings = 0;
         }
+        self.warnings += usize::from(severity == Severity::Warning);
         self.kept.push(Diagnostic { code: code.0.to_owned(), severity, message, span, help });
+    }
+
+    /// The known word that `text` was probably meant to be. Not looked for once no further problem is kept: the search
+    /// compares with every word, and a hostile file has many wrong ones.
+    pub fn nearest<'w>(&self, text: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+        if self.kept.len() >= KEPT { None } else { nearest(text, known) }
     }
 
     /// Whether the file is refused.
@@ -85,8 +97,7 @@ pub fn visible(character: char) -> char {
     if character.is_control() || turns_direction { '\u{fffd}' } else { character }
 }
 
-/// The known word that `text` was probably meant to be.
-pub fn nearest<'w>(text: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+fn nearest<'w>(text: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     if text.len() > COMPARED {
         return None;
     }

@@ -47,6 +47,11 @@ fn one(report: &Report, diagnostic: &Diagnostic, out: &mut String) {
     }
 }
 
+/// A tab as one space, so that the mark below stays under its place.
+fn shown(character: char) -> char {
+    if character == '\t' { ' ' } else { visible(character) }
+}
+
 /// The part of a line around a place.
 struct Excerpt {
     line: String,
@@ -76,7 +81,7 @@ fn excerpt(text: &str, span: Span) -> Option<Excerpt> {
     let tail: String = after.chars().take(room).collect();
     let cut_mark = if is_cut { "…" } else { "" };
     let end_mark = if after.chars().nth(room).is_some() { "…" } else { "" };
-    let line: String = format!("{cut_mark}{head}{tail}{end_mark}").trim_end().chars().map(visible).collect();
+    let line: String = format!("{cut_mark}{head}{tail}{end_mark}").trim_end().chars().map(shown).collect();
     Some(Excerpt {
         line,
         before: cut_mark.chars().count() + head.chars().count(),

@@ -1,7 +1,7 @@
 //! Single values of a plan file: shares, lengths of time, switches, counts, words and checked texts.
 
 use crate::code::{self, Code};
-use crate::problem::{Problems, either, nearest, quoted};
+use crate::problem::{Problems, either, quoted};
 use crate::shape::{Shape, scalar};
 use crate::tree::Node;
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -180,7 +180,11 @@ impl<const MIN: u32, const MAX: u32> Shape for Length<MIN, MAX> {
     }
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^([0-9]{1,9}[smhd] ?){1,4}$" })
+        json_schema!({
+            "type": "string",
+            "pattern": "^([0-9]{1,9}[smhd] ?){1,4}$",
+            "description": format!("From {} to {}.", Seconds(MIN), Seconds(MAX)),
+        })
     }
 }
 
@@ -256,7 +260,7 @@ impl<V: Vocabulary> Shape for Word<V> {
         if let Some((_, meaning)) = V::WORDS.iter().find(|(word, _)| **word == **text) {
             return Some(Self(*meaning));
         }
-        let help = match nearest(text, words.iter().copied()) {
+        let help = match problems.nearest(text, words.iter().copied()) {
             Some(word) => format!("did you mean `{word}`?"),
             None => format!("write {}", either(&words)),
         };

@@ -2,7 +2,7 @@
 //! declaration ([`shape!`]), so the schema that editors use cannot promise what the reader refuses.
 
 use crate::code;
-use crate::problem::{Problems, either, nearest, quoted};
+use crate::problem::{Problems, either, quoted};
 use crate::tree::{Key, Node, Value};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use std::rc::Rc;
@@ -215,7 +215,7 @@ impl<'n> Fields<'n> {
                 );
                 continue;
             }
-            let help = match nearest(&key.text, known.iter().copied()) {
+            let help = match problems.nearest(&key.text, known.iter().copied()) {
                 Some(word) => {
                     given.0.push(word.into());
                     format!("did you mean `{word}`?")
@@ -279,11 +279,19 @@ impl<'n> Fields<'n> {
     }
 }
 
-/// The schema of a mapping with known keys: (key, description, default, schema, required).
-pub fn mapping_schema(about: &str, keys: Vec<(&str, String, Option<&str>, Schema, bool)>) -> Schema {
+/// The schema of a mapping with known keys: (key, description, default, schema, required); and `oneOf` or `anyOf` which
+/// of them must be there.
+pub fn mapping_schema(
+    about: &str,
+    keys: Vec<(&str, String, Option<&str>, Schema, bool)>,
+    choice: Option<(&str, &[&str])>,
+) -> Schema {
     let mut properties = serde_json::Map::new();
     let mut required = Vec::new();
     for (key, about, default, mut schema, is_required) in keys {
+        let bounds =
+            schema.get("description").and_then(serde_json::Value::as_str).map(|text| format!(" {text}"));
+        let about = about + &bounds.unwrap_or_default();
         schema.insert("description".to_owned(), about.into());
         if let Some(default) = default {
             let number = default.parse::<u32>().map(serde_json::Value::from);
@@ -303,6 +311,10 @@ pub fn mapping_schema(about: &str, keys: Vec<(&str, String, Option<&str>, Schema
     if !required.is_empty() {
         schema.insert("required".to_owned(), required.into());
     }
+    if let Some((keyword, options)) = choice {
+        let options: Vec<_> = options.iter().map(|key| serde_json::json!({ "required": [key] })).collect();
+        schema.insert(keyword.to_owned(), options.into());
+    }
     schema
 }
 
@@ -314,11 +326,15 @@ pub fn prose(lines: &[&str]) -> String {
 /// Declares a mapping with known keys: a struct, its reader and its schema.
 ///
 /// `required` and `optional` keys give `Option<Placed<T>>` (None also when unusable), `defaulted` ones `Placed<T>` with
-/// the default in the plan file's own notation, `section`s `Placed<T>` of a mapping without required keys.
+/// the default in the plan file's own notation, `section`s `Placed<T>` of a mapping without required keys. `oneOf [..]` and `anyOf [..]`
+/// tell the schema which keys must be there; that they are is for a check to see, in words that fit. `later [..] "help"`
+/// lists keys that are reserved for what this version cannot do.
 macro_rules! shape {
     (
         $(#[doc = $about:literal])*
-        $name:ident = $noun:literal $(, later [$($later:literal),*] $instead:literal)? {
+        $name:ident = $noun:literal
+        $(, $choice:ident [$($option:literal),*])?
+        $(; later [$($later:literal),*] $instead:literal)? {
             $( $(#[doc = $doc:literal])* $need:ident $field:ident $key:literal : $type:ty $(= $default:literal)?; )*
         }
     ) => {
@@ -363,7 +379,8 @@ macro_rules! shape {
                             <$type as $crate::shape::Shape>::schema(generator),
                             stringify!($need) == "required",
                         )),*];
-                        $crate::shape::mapping_schema(&$crate::shape::prose(&[$($about),*]), keys)
+                        let choice: Option<(&str, &[&str])> = $crate::shape::choice!($($choice [$($option),*])?);
+                        $crate::shape::mapping_schema(&$crate::shape::prose(&[$($about),*]), keys, choice)
                     }
                 }
                 generator.subschema_for::<Reference>()
@@ -398,4 +415,9 @@ macro_rules! shown_default {
     };
 }
 
-pub(crate) use {default, field, shape, shown_default};
+macro_rules! choice {
+    () => { None };
+    ($keyword:ident [$($option:literal),*]) => { Some((stringify!($keyword), &[$($option),*])) };
+}
+
+pub(crate) use {choice, default, field, shape, shown_default};

@@ -1,7 +1,7 @@
 //! The texts of a plan file that have a form of their own.
 
 use crate::code::{self, Code};
-use crate::problem::{Problems, nearest, quoted};
+use crate::problem::{Problems, quoted};
 use crate::region;
 use crate::scalar::{Rule, Text, Vocabulary, Word, consists_of};
 use crate::shape::{Shape, scalar};
@@ -252,7 +252,7 @@ impl Shape for KnownRegion {
         if let Some(known) = region::find(text) {
             return Some(Self(known));
         }
-        let help = match nearest(text, region::names()) {
+        let help = match problems.nearest(text, region::names()) {
             Some(name) => format!("did you mean `{name}`?"),
             None => "write a Region code such as `eu-west-1`, not its display name or an Availability Zone"
                 .to_owned(),

@@ -14,7 +14,7 @@ use wavetrain_model::diagnostic::Span;
 const DEPTH: usize = 30;
 
 /// Values of one file with every alias written out.
-const VALUES: usize = 250_000;
+const VALUES: usize = 100_000;
 
 /// One value.
 #[derive(Debug, Clone)]

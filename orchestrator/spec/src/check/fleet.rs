@@ -41,7 +41,9 @@ pub fn check(written: Option<Placed<file::Fleet>>, problems: &mut Problems) -> O
     nothing_left(&select, &exclude, exclude_span, problems);
     let exclude_nodes = exclude_nodes.map(|nodes| distinct(nodes.value.0, problems)).unwrap_or_default();
     let (accounts, (regions, partition)) = (accounts?, regions?);
-    site_count(accounts.len(), regions.len(), span, problems);
+    if !is_reachable(accounts.len(), regions.len(), span, problems) {
+        return None;
+    }
     let value = Fleet {
         accounts,
         regions,
@@ -138,9 +140,11 @@ fn nothing_left(select: &Values, exclude: &Values, span: Span, problems: &mut Pr
     }
 }
 
-fn site_count(accounts: usize, regions: usize, span: Span, problems: &mut Problems) {
+/// Whether the sites are not too many. Otherwise nothing that looks at every site may follow.
+fn is_reachable(accounts: usize, regions: usize, span: Span, problems: &mut Problems) -> bool {
     let sites = accounts.saturating_mul(regions);
-    if sites > limit::SITES_PER_ROLLOUT {
+    let is_reachable = sites <= limit::SITES_PER_ROLLOUT;
+    if !is_reachable {
         problems.error(
             code::SITES,
             span,
@@ -151,4 +155,5 @@ fn site_count(accounts: usize, regions: usize, span: Span, problems: &mut Proble
             "split the fleet over several plan files",
         );
     }
+    is_reachable
 }

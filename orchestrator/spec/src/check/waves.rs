@@ -5,7 +5,7 @@ use super::graph::{self, Order};
 use super::population::Population;
 use crate::code;
 use crate::file;
-use crate::problem::{Problems, nearest, quoted};
+use crate::problem::{Problems, quoted};
 use crate::shape::Placed;
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::diagnostic::Span;
@@ -92,7 +92,7 @@ fn predecessors(
         let text = name.value.text.as_str();
         let Some(wave) = names.get(text) else {
             is_known = false;
-            let help = match nearest(text, names.keys().copied()) {
+            let help = match problems.nearest(text, names.keys().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "name a wave of this file".to_owned(),
             };
