@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fmt, io};
 
 use tokio::net::TcpListener;
@@ -9,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::door::{Backend, CuttableListener, Door, PaceError, service};
+use crate::door::{Backend, CuttableListener, Door, PaceError, RealTime, service};
 
 /// Why a world could not be served.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,20 @@ impl<B: Backend> Drop for Handle<B> {
     }
 }
 
+/// Real time since a moment.
+struct Since(Instant);
+
+impl RealTime for Since {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn epoch_seconds(&self) -> f64 {
+        // A machine whose clock stands before 1970 gets credentials that ended then: it has other worries.
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    }
+}
+
 /// Serves a world on a loopback address (port 0 chooses a free one) until the handle is shut down or dropped.
 ///
 /// The world's time runs `speed` times as fast as real time, from where it stands; `/_sim/clock` changes that.
@@ -80,8 +95,7 @@ pub async fn serve<B: Backend>(world: B, listen: SocketAddr, speed: f64) -> Resu
     let address = listener.local_addr().map_err(bind_error)?;
 
     let (closing, mut closed) = watch::channel(false);
-    let opened = Instant::now();
-    let door = Arc::new(Door::new(world, speed, Arc::new(move || opened.elapsed()), closed.clone())?);
+    let door = Arc::new(Door::new(world, speed, Since(Instant::now()), closed.clone())?);
     let service = service(Arc::clone(&door));
     let task = tokio::spawn(async move {
         let until_closed = async move {

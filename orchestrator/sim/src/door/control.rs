@@ -2,7 +2,6 @@
 //! AWS has nothing like it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -188,7 +187,7 @@ impl<B: Backend> Door<B> {
     }
 
     fn change_clock(&self, order: &ClockOrder) -> Result<(), PaceError> {
-        let elapsed: Duration = (self.elapsed)();
+        let elapsed = self.time.elapsed();
         let mut paced = self.lock();
         // All or nothing: a refused member leaves the clock as it was.
         let mut pace = paced.pace;

@@ -30,7 +30,7 @@ use axum::routing::get;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::api::{ApiError, Caller, Delivery, Reply, Request, Response, ssm};
+use crate::api::{ApiError, Caller, Delivery, Reply, Request, Response, Timestamp, ssm, sts};
 use connection::CutSwitch;
 use pace::Pace;
 use protocol::{Answer, Protocol, Route};
@@ -71,8 +71,14 @@ pub trait Backend: Send + 'static {
     fn change_node(&mut self, id: &str, change: NodeChange) -> Result<Value, ControlError>;
 }
 
-/// Real time since the door opened. Given from outside so that nothing below the shell reads a clock.
-pub(crate) type Elapsed = Arc<dyn Fn() -> Duration + Send + Sync>;
+/// Real time, given from outside so that nothing below the shell reads a clock.
+pub(crate) trait RealTime: Send + Sync + 'static {
+    /// Since the door opened; never goes back.
+    fn elapsed(&self) -> Duration;
+
+    /// What callers' own clocks say, in seconds since the epoch.
+    fn epoch_seconds(&self) -> f64;
+}
 
 /// A backend and the pace of its time, behind one lock.
 struct Paced<B> {
@@ -83,7 +89,7 @@ struct Paced<B> {
 /// State of all handlers.
 pub(crate) struct Door<B> {
     paced: Mutex<Paced<B>>,
-    elapsed: Elapsed,
+    time: Box<dyn RealTime>,
     requests: AtomicU64,
     closing: watch::Receiver<bool>,
 }
@@ -92,11 +98,12 @@ impl<B: Backend> Door<B> {
     pub(crate) fn new(
         backend: B,
         speed: f64,
-        elapsed: Elapsed,
+        time: impl RealTime,
         closing: watch::Receiver<bool>,
     ) -> Result<Self, PaceError> {
         let pace = Pace::new(backend.now_millis(), speed)?;
-        Ok(Self { paced: Mutex::new(Paced { backend, pace }), elapsed, requests: AtomicU64::new(0), closing })
+        let paced = Mutex::new(Paced { backend, pace });
+        Ok(Self { paced, time: Box::new(time), requests: AtomicU64::new(0), closing })
     }
 
     fn lock(&self) -> MutexGuard<'_, Paced<B>> {
@@ -107,9 +114,21 @@ impl<B: Backend> Door<B> {
     /// Runs `f` on the backend as it is now.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut B) -> T) -> T {
         let mut paced = self.lock();
-        let now_millis = paced.pace.now_millis((self.elapsed)());
+        let now_millis = paced.pace.now_millis(self.time.elapsed());
         paced.backend.advance_to(now_millis);
         f(&mut paced.backend)
+    }
+
+    /// SDKs compare the end of their credentials with their own clock, which is not the world's: they would renew at
+    /// every call, or never.
+    fn with_real_expiry(&self, mut response: Response) -> Response {
+        if let Response::Sts(sts::Response::AssumeRole(output)) = &mut response {
+            let expiration = &mut output.credentials.expiration;
+            let pace = self.lock().pace;
+            let left = pace.real_seconds_until(expiration.as_millis(), self.time.elapsed());
+            *expiration = Timestamp::from_millis(((self.time.epoch_seconds() + left) * 1000.0) as i64);
+        }
+        response
     }
 
     fn request_id(&self) -> String {
@@ -137,7 +156,7 @@ async fn call<B: Backend>(
     let (head, body) = http.into_parts();
     let Some(route) = Route::find(head.uri.path(), &head.headers) else {
         // What AWS's JSON services answer to a request without a target.
-        let answer = Protocol::Json10.error(&ApiError::unknown_operation().with_status(404), &request_id);
+        let answer = Protocol::Json11.error(&ApiError::unknown_operation().with_status(404), &request_id);
         return http_response(answer, None, &request_id);
     };
     let protocol = route.protocol;
@@ -159,7 +178,10 @@ async fn call<B: Backend>(
         Delivery::Hangs => hang(door.closing.clone()).await,
     }
     let answer = match reply.result {
-        Ok(response) => protocol.success(&with_absolute_urls(response, &head.headers), &request_id),
+        Ok(response) => {
+            let response = door.with_real_expiry(with_absolute_urls(response, &head.headers));
+            protocol.success(&response, &request_id)
+        }
         Err(error) => protocol.error(&error, &request_id),
     };
     http_response(answer, Some(protocol), &request_id)

@@ -44,6 +44,14 @@ impl Pace {
         self.world_millis.saturating_add((since * self.speed) as i64)
     }
 
+    /// Real seconds until the world reaches a moment; 0 if it has passed. As if at real speed while the world
+    /// stands still, when nobody can know.
+    pub(crate) fn real_seconds_until(&self, world_millis: i64, elapsed: Duration) -> f64 {
+        let left = world_millis.saturating_sub(self.now_millis(elapsed)).max(0) as f64 / 1000.0;
+        let moving = !self.paused && self.speed > 0.0;
+        if moving { left / self.speed } else { left }
+    }
+
     /// Seconds of the world in a second of real time; kept while paused.
     pub(crate) fn speed(&self) -> f64 {
         self.speed
@@ -112,6 +120,15 @@ mod tests {
         assert_eq!(pace.now_millis(SECOND * 200), 12_500);
         pace.set_paused(SECOND * 200, false);
         assert_eq!(pace.now_millis(SECOND * 201), 22_500);
+    }
+
+    #[test]
+    fn moments_of_the_world_are_told_in_real_time() {
+        let mut pace = Pace::new(0, 60.0).expect("a speed");
+        assert_eq!(pace.real_seconds_until(3_600_000, Duration::ZERO).to_bits(), 60.0_f64.to_bits());
+        assert_eq!(pace.real_seconds_until(1_000, SECOND).to_bits(), 0.0_f64.to_bits());
+        pace.set_paused(Duration::ZERO, true);
+        assert_eq!(pace.real_seconds_until(3_600_000, SECOND).to_bits(), 3_600.0_f64.to_bits());
     }
 
     #[test]

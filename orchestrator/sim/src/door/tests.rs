@@ -226,3 +226,28 @@ async fn only_loopback_addresses_are_listened_on() {
     assert!(matches!(refused, ServeError::NotLoopback(_)));
     assert!(refused.to_string().contains("only loopback"), "{refused}");
 }
+
+struct Frozen;
+
+impl RealTime for Frozen {
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn epoch_seconds(&self) -> f64 {
+        5_000.0
+    }
+}
+
+#[test]
+fn credentials_end_by_the_clock_of_the_caller() {
+    let (_closing, closed) = watch::channel(false);
+    let door = Door::new(Scripted::default(), 60.0, Frozen, closed).expect("a speed");
+    let credentials = sts::Credentials { expiration: Timestamp(3_600.0), ..Default::default() };
+    let issued = sts::AssumeRoleOutput { credentials, ..Default::default() };
+    let Response::Sts(sts::Response::AssumeRole(told)) = door.with_real_expiry(issued.into()) else {
+        panic!("another response");
+    };
+    // An hour of a world that runs sixty times as fast is a minute.
+    assert_eq!(told.credentials.expiration, Timestamp(5_060.0));
+}

@@ -246,3 +246,130 @@ impl<'a> Count<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Delivery, ssm};
+    use crate::world_file::WorldFile;
+
+    const HUB: &str = "111122223333";
+
+    fn world() -> World {
+        let file = WorldFile::parse(
+            r#"
+sites: { accounts: ["111122223333", "444455556666"], regions: [us-east-1, eu-west-1] }
+nodes:
+  - { name: web, count: 3, platform: Linux, installed: { tool: { "1.0.0-1": 1 } } }
+  - { name: desk, count: 1, platform: Windows }
+packages:
+  - name: tool
+    versions: [{ name: 1.0.0-1 }, { name: 2.0.0-1 }]
+"#,
+        );
+        World::new(&file.expect("a world file")).expect("a world")
+    }
+
+    fn caller() -> Caller {
+        Caller { access_key_id: HUB.into(), region: "eu-west-1".into(), ..Default::default() }
+    }
+
+    fn install(world: &mut World, id: &str) -> Reply {
+        let one = |text: &str| vec![text.to_owned()];
+        let parameters = [("action", "Install"), ("name", "tool"), ("version", "2.0.0-1")];
+        let input = ssm::SendCommandInput {
+            document_name: "AWS-ConfigureAWSPackage".into(),
+            instance_ids: one(id),
+            parameters: Some(
+                parameters.into_iter().map(|(key, value)| (key.to_owned(), one(value))).collect(),
+            ),
+            ..Default::default()
+        };
+        Backend::call(world, &caller(), input.into())
+    }
+
+    fn first_id(world: &World) -> String {
+        let here =
+            NodeFilter { account: Some(HUB.into()), region: Some("eu-west-1".into()), ..Default::default() };
+        let nodes = Backend::nodes(world, &here);
+        let linux =
+            nodes["nodes"].as_array().expect("a list").iter().find(|node| node["platform"] == "Linux");
+        linux.expect("a Linux node")["id"].as_str().expect("an id").to_owned()
+    }
+
+    #[test]
+    fn nodes_are_filtered_and_paged_with_the_total_of_all_that_match() {
+        let world = world();
+        assert_eq!(Backend::nodes(&world, &NodeFilter::default())["total"], 16);
+        let hub = NodeFilter { account: Some(HUB.into()), limit: Some(3), offset: 6, ..Default::default() };
+        let page = Backend::nodes(&world, &hub);
+        assert_eq!((page["total"].as_u64(), page["nodes"].as_array().map(Vec::len)), (Some(8), Some(2)));
+        let touched = NodeFilter { touched: Some(true), ..Default::default() };
+        assert_eq!(Backend::nodes(&world, &touched)["total"], 0);
+    }
+
+    #[test]
+    fn an_install_shows_as_bits_belief_command_and_changes() {
+        let mut world = world();
+        let id = first_id(&world);
+        assert!(install(&mut world, &id).result.is_ok());
+        let later = world.now_millis() + 600_000;
+        Backend::advance_to(&mut world, later);
+        let shown = Backend::nodes(&world, &NodeFilter { touched: Some(true), ..Default::default() });
+        assert_eq!(shown["total"], 1);
+        let node = &shown["nodes"][0];
+        assert_eq!(node["id"], id);
+        assert_eq!(node["bits"]["tool"], json!({ "version": "2.0.0-1", "debris": false }));
+        assert_eq!(node["installstate"]["tool"]["version"], "2.0.0-1");
+        assert_eq!(node["commands"][0]["action"], "Install");
+        assert_eq!(node["changes"][0]["from"], "1.0.0-1");
+        let summary = Backend::summary(&world);
+        let group = summary["groups"].as_array().expect("a list").iter().find(|group| group["touched"] == 1);
+        let bits = &group.expect("the touched group")["bits"]["tool"];
+        assert_eq!(bits, &json!({ "1.0.0-1": 2, "2.0.0-1": 1 }));
+    }
+
+    #[test]
+    fn calls_are_numbered_and_can_be_followed() {
+        let mut world = world();
+        let id = first_id(&world);
+        assert!(install(&mut world, &id).result.is_ok());
+        assert!(install(&mut world, "i-0000000000000dead").result.is_err());
+        let sends = CallFilter { operation: Some("SendCommand".into()), ..Default::default() };
+        let calls = Backend::calls(&world, &sends);
+        assert_eq!(calls["last"], 2);
+        assert_eq!((&calls["calls"][0]["sequence"], &calls["calls"][0]["error"]), (&json!(1), &Value::Null));
+        let next = Backend::calls(&world, &CallFilter { since: Some(1), ..sends.clone() });
+        assert_eq!(next["calls"].as_array().map(Vec::len), Some(1));
+        assert_eq!(next["calls"][0]["error"], "InvalidInstanceId");
+        let none = Backend::calls(&world, &CallFilter { region: Some("us-east-1".into()), ..sends });
+        assert_eq!(none["calls"], json!([]));
+    }
+
+    #[test]
+    fn faults_are_added_and_cleared_and_bad_ones_change_nothing() {
+        let mut world = world();
+        let id = first_id(&world);
+        let lost = json!({ "add": [{ "operations": ["SendCommand"], "lose_answer": "after" }] });
+        assert_eq!(world.change_faults(lost), Ok(json!({ "cleared": false, "added": 1 })));
+        assert_eq!(install(&mut world, &id).delivery, Delivery::Dropped);
+        for bad in [json!({ "add": [{ "operations": ["SendCommand"] }], "clear": true }), json!({ "ad": [] })]
+        {
+            assert!(matches!(world.change_faults(bad), Err(ControlError::Invalid(_))));
+        }
+        assert_eq!(install(&mut world, &id).delivery, Delivery::Dropped);
+        assert_eq!(world.change_faults(json!({ "clear": true })), Ok(json!({ "cleared": true, "added": 0 })));
+        assert_eq!(install(&mut world, &id).delivery, Delivery::Arrives);
+    }
+
+    #[test]
+    fn terminated_nodes_stay_in_the_truth_and_strangers_are_not_found() {
+        let mut world = world();
+        let id = first_id(&world);
+        let node = world.change_node(&id, NodeChange::Terminate).expect("there is such a node");
+        assert_eq!(node["reach"], "terminated");
+        assert!(install(&mut world, &id).result.is_err());
+        let stranger = world.change_node("i-0000000000000dead", NodeChange::Offline);
+        assert!(matches!(stranger, Err(ControlError::NotFound(_))));
+    }
+}
