@@ -221,7 +221,7 @@ shape! {
 shape! {
     /// A check between waves.
     Gate = "a gate", anyOf ["alarms"]; later ["compliance", "metric", "compare", "prometheus", "http", "probe", "approval"]
-    "this version measures `alarms`; a probe belongs into `package`, an approval into a wave" {
+    "this version measures `alarms`; a probe belongs in `package`, an approval into a wave" {
         /// Name of the gate.
         required name "name": Text<Name>;
         /// Whether it is also watched from the first install to the last bake.

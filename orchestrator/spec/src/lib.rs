@@ -14,6 +14,7 @@ mod check;
 #[allow(missing_docs)] // a code's documentation is its explanation
 mod code;
 mod file;
+mod home;
 mod problem;
 mod region;
 mod render;

@@ -1,6 +1,8 @@
 //! Collects what is wrong with a file, so that all of it can be reported at once.
 
 use crate::code::{self, Code};
+use crate::home::{self, Homes};
+use std::cell::OnceCell;
 use wavetrain_model::diagnostic::{Diagnostic, Severity, Span};
 
 /// Problems kept of one file; a person repairs a handful at a time, and a hostile file must not fill memory.
@@ -18,6 +20,7 @@ pub struct Problems {
     kept: Vec<Diagnostic>,
     warnings: usize,
     dropped: usize,
+    homes: OnceCell<Homes>,
 }
 
 impl Problems {
@@ -55,6 +58,14 @@ impl Problems {
     /// compares with every word, and a hostile file has many wrong ones.
     pub fn nearest<'w>(&self, text: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
         if self.kept.len() >= KEPT { None } else { nearest(text, known) }
+    }
+
+    /// The key under which the mapping stands that alone knows this key.
+    pub fn home_of(&self, key: &str) -> Option<&str> {
+        if self.kept.len() >= KEPT {
+            return None;
+        }
+        self.homes.get_or_init(|| home::homes(&crate::schema())).get(key).map(String::as_str)
     }
 
     /// Whether the file is refused.

@@ -220,6 +220,7 @@ impl<'n> Fields<'n> {
                     given.0.push(word.into());
                     format!("did you mean `{word}`?")
                 }
+                None if let Some(home) = problems.home_of(&key.text) => format!("it belongs in `{home}`"),
                 None => format!("the keys are {}", either(known).replace(" or ", " and ")),
             };
             problems.error(

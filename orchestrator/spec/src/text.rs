@@ -76,7 +76,7 @@ rule! {
 rule! {
     /// Value of `additionalArguments`.
     ArgumentValue = "an argument of at most 4096 characters without control characters", TEXT, "^[^\\x00-\\x1f]{0,4096}$",
-    "write one line; longer settings belong into Parameter Store, as `{{ssm:/path}}`",
+    "write one line; longer settings belong in Parameter Store, as `{{ssm:/path}}`",
     |text| consists_of(text, 0, 4096, |character| !character.is_control())
 }
 
