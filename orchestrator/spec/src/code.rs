@@ -16,75 +16,82 @@ macro_rules! codes {
 codes! {
     // E00: the file and its YAML
     SIZE "E0001"
-    "A plan file has at most 1 MiB. Real ones have a few kilobytes, so a larger file is probably not a plan file: a log, an \
-     archive, or a dump of an inventory. List accounts and Regions, not nodes; nodes are found through tags."
+    "A plan file has at most 1 MiB. Real ones have a few kilobytes, so a larger file is probably not a plan \
+     file: a log, an archive, or a dump of an inventory. List accounts and Regions, not nodes; nodes are \
+     found through tags."
     ENCODING "E0002"
-    "A plan file is UTF-8 text. Editors on Windows sometimes save UTF-16 or a local encoding; save the file as UTF-8 \
-     (a byte order mark at its beginning does no harm)."
+    "A plan file is UTF-8 text. Editors on Windows sometimes save UTF-16 or a local encoding; save the file \
+     as UTF-8 (a byte order mark at its beginning does no harm)."
     CONTROL "E0003"
-    "The file holds a control character other than tab and line break, such as a NUL byte. Text files have none: the file \
-     may be binary, damaged, or saved as UTF-16 without a byte order mark."
+    "The file holds a control character other than tab and line break, such as a NUL byte. Text files have \
+     none: the file may be binary, damaged, or saved as UTF-16 without a byte order mark."
     EMPTY "E0004"
-    "The file holds nothing but space and comments. A plan file begins with `apiVersion: wavetrain/v1` and describes one \
-     `rollout`."
+    "The file holds nothing but space and comments. A plan file begins with `apiVersion: wavetrain/v1` and \
+     describes one `rollout`."
     SYNTAX "E0005"
-    "The file is not valid YAML, so nothing after this place could be read; repair this first, and further problems may \
-     show. Usual causes: a tab in the indentation, a bracket or quote that is never closed, or a value with `: `, `#`, `{` \
-     or `[` in it that needs quotes."
+    "The file is not valid YAML, so nothing after this place could be read; repair this first, and further \
+     problems may show. Usual causes: a tab in the indentation, a bracket or quote that is never closed, or \
+     a value with `: `, `#`, `{` or `[` in it that needs quotes."
     DOCUMENTS "E0006"
-    "YAML allows several documents in a file, separated by `---`. A plan file holds exactly one, so that a plan's name and \
-     digest stand for a file."
+    "YAML allows several documents in a file, separated by `---`. A plan file holds exactly one, so that a \
+     plan's name and digest stand for a file."
     DEPTH "E0007"
-    "Mappings and lists are nested more deeply than any plan needs. The limit protects against files made to exhaust memory."
+    "Mappings and lists are nested more deeply than any plan needs. The limit protects against files made \
+     to exhaust memory."
     VALUES "E0008"
-    "The file has more values than any plan needs, counted with every alias written out. Aliases that repeat aliases grow \
-     exponentially; the limit stops such files before they use memory."
+    "The file has more values than any plan needs, counted with every alias written out. Aliases that \
+     repeat aliases grow exponentially; the limit stops such files before they use memory."
     TOP "E0009"
     "The file's top level must be a mapping with the keys `apiVersion` and `rollout`."
     TAG_MARK "E0010"
-    "YAML tags such as `!!str` or `!env` change how a value is read. A plan file does not use them: what a value is follows \
-     from its key, and nothing is read from the environment."
+    "YAML tags such as `!!str` or `!env` change how a value is read. A plan file does not use them: what a \
+     value is follows from its key, and nothing is read from the environment."
     MERGE "E0011"
-    "Merge keys (`<<: *name`) hide where a value comes from and are not part of YAML 1.2. Write the keys out; to repeat a \
-     whole value, mark it `&name` and use `*name`."
+    "Merge keys (`<<: *name`) hide where a value comes from and are not part of YAML 1.2. Write the keys \
+     out; to repeat a whole value, mark it `&name` and use `*name`."
     ANCHOR "E0012"
-    "An alias `*name` repeats a value that is marked `&name` and complete before the alias. A value cannot contain itself."
+    "An alias `*name` repeats a value that is marked `&name` and complete before the alias. A value cannot \
+     contain itself."
     DUPLICATE_KEY "E0013"
-    "A mapping gives one key twice. Many YAML readers silently keep the last; here both would be plausible, so the file is \
-     refused."
+    "A mapping gives one key twice. Many YAML readers silently keep the last; here both would be plausible, \
+     so the file is refused."
     COMPLEX_KEY "E0014"
-    "The key of a mapping is a list, a mapping or nothing. Keys are single values; quote a key that begins with a bracket."
+    "The key of a mapping is a list, a mapping or nothing. Keys are single values; quote a key that begins \
+     with a bracket."
     TOO_MANY_PROBLEMS "E0015"
-    "The file has more problems than are shown. Often one mistake, such as a wrong indentation, causes many of them."
+    "The file has more problems than are shown. Often one mistake, such as a wrong indentation, causes many \
+     of them."
 
     // E01: keys and values
     UNKNOWN_KEY "E0101"
-    "The key is not known here. It may be mistyped, or stand in the wrong mapping: check its indentation. Unknown keys are \
-     errors, so that a mistyped limit cannot silently be ignored."
+    "The key is not known here. It may be mistyped, or stand in the wrong mapping: check its indentation. \
+     Unknown keys are errors, so that a mistyped limit cannot silently be ignored."
     MISSING_KEY "E0102"
     "A key that has no default is missing from this mapping."
     KIND "E0103"
-    "A mapping, a list or a single value stands where another of these belongs. Often the indentation is off, or the `-` of \
-     a list item is missing."
+    "A mapping, a list or a single value stands where another of these belongs. Often the indentation is \
+     off, or the `-` of a list item is missing."
     NO_VALUE "E0104"
-    "The key is there, but its value is not (or is `null`). Write the value, or delete the key to get its default."
+    "The key is there, but its value is not (or is `null`). Write the value, or delete the key to get its \
+     default."
     UNSUPPORTED "E0105"
-    "The name is reserved for something that this version of wavetrain does not do. It is refused rather than ignored: a \
-     check that silently does not run is worse than none."
+    "The name is reserved for something that this version of wavetrain does not do. It is refused rather \
+     than ignored: a check that silently does not run is worse than none."
     API_VERSION "E0106"
     "`apiVersion` names the format of the file. This version of wavetrain reads `wavetrain/v1`."
     PERCENT "E0107"
-    "A percentage is a number with at most two decimals and an optional `%`: `5`, `5%`, `0.5%`. Where a number of nodes is \
-     possible as well, the `%` tells the two apart."
+    "A percentage is a number with at most two decimals and an optional `%`: `5`, `5%`, `0.5%`. Where a \
+     number of nodes is possible as well, the `%` tells the two apart."
     DURATION "E0108"
-    "A length of time is a whole number with a unit: `30s`, `45m`, `2h`, `1h30m`, `2d`. A number alone is refused, because \
-     seconds and minutes are easily confused."
+    "A length of time is a whole number with a unit: `30s`, `45m`, `2h`, `1h30m`, `2d`. A number alone is \
+     refused, because seconds and minutes are easily confused."
     SWITCH "E0109"
     "The value is a switch: `yes` or `no`, `true` or `false`, in lower case and without quotes."
     WHOLE_NUMBER "E0110"
     "The value is a whole number in decimal digits, without sign, point, exponent or unit."
     RANGE "E0111"
-    "The value is of the right kind, but outside of what is possible or sensible here; the help line names the bounds."
+    "The value is of the right kind, but outside of what is possible or sensible here; the help line names \
+     the bounds."
     WORD "E0112"
     "The value is one word of a short list; the help line has the words."
     TEXT "E0113"
@@ -96,65 +103,69 @@ codes! {
 
     // E02: rollout and package
     NAME "E0201"
-    "Names of rollouts, waves and gates appear in metric labels, file names and command lines. They have 1 to 64 letters, \
-     digits, `.`, `_` and `-`, and begin with a letter or a digit."
+    "Names of rollouts, waves and gates appear in metric labels, file names and command lines. They have 1 \
+     to 64 letters, digits, `.`, `_` and `-`, and begin with a letter or a digit."
     PACKAGE_NAME "E0202"
-    "`package.name` is the name of an SSM document of type Package: 3 to 128 letters, digits, `.`, `_` and `-`. Accounts \
-     other than the owner's get its ARN, which follows from `owner`."
+    "`package.name` is the name of an SSM document of type Package: 3 to 128 letters, digits, `.`, `_` and \
+     `-`. Accounts other than the owner's get its ARN, which follows from `owner`."
     VERSION_NAME "E0203"
-    "Versions of packages are named by their VersionName: 1 to 128 letters, digits, `.`, `_` and `-`. Document version \
-     numbers differ between Regions and are not used."
+    "Versions of packages are named by their VersionName: 1 to 128 letters, digits, `.`, `_` and `-`. \
+     Document version numbers differ between Regions and are not used."
     CHOSEN_VERSION "E0204"
-    "`latest`, `default` and a blank version mean whichever version is newest or default when a node asks. Two waves of one \
-     rollout could then install different versions. Name the version."
+    "`latest`, `default` and a blank version mean whichever version is newest or default when a node asks. \
+     Two waves of one rollout could then install different versions. Name the version."
     ARGUMENT_KEY "E0205"
-    "`additionalArguments` of AWS-ConfigureAWSPackage become environment variables of the package's scripts. The agent fails \
-     every install whose keys do not begin with `SSM_`."
+    "`additionalArguments` of AWS-ConfigureAWSPackage become environment variables of the package's \
+     scripts. The agent fails every install whose keys do not begin with `SSM_`."
     ARGUMENTS_SIZE "E0206"
-    "AWS-ConfigureAWSPackage accepts at most 4096 characters of `additionalArguments`, written as JSON. Keep longer settings \
-     in Parameter Store and pass `{{ssm:/path}}`."
+    "AWS-ConfigureAWSPackage accepts at most 4096 characters of `additionalArguments`, written as JSON. \
+     Keep longer settings in Parameter Store and pass `{{ssm:/path}}`."
     PROBE_EMPTY "E0207"
     "A probe without a command measures nothing. Give `linux`, `windows` or both."
     EXPECT "E0208"
-    "`expect` says what the probe prints for a version, with `{version}` or `{version_without_revision}` where the version \
-     stands, such as `v{version}`. Without a placeholder every version would look the same."
+    "`expect` says what the probe prints for a version, with `{version}` or `{version_without_revision}` \
+     where the version stands, such as `v{version}`. Without a placeholder every version would look the \
+     same."
     RESERVED_NAME "E0209"
-    "Documents whose names begin with `aws`, `amazon`, `amzn`, `AWSEC2`, `AWSConfigRemediation` or `AWSSupport` cannot be \
-     created by customers, so no account can own this package."
+    "Documents whose names begin with `aws`, `amazon`, `amzn`, `AWSEC2`, `AWSConfigRemediation` or \
+     `AWSSupport` cannot be created by customers, so no account can own this package."
     PACKAGE_ARN "E0210"
-    "Accounts other than the owner's name the package by its ARN, and SSM accepts document names and ARNs of at most 128 \
-     characters. Publish the package under a shorter name."
+    "Accounts other than the owner's name the package by its ARN, and SSM accepts document names and ARNs \
+     of at most 128 characters. Publish the package under a shorter name."
 
     // E03: fleet
     ACCOUNT "E0301"
-    "An AWS account id has exactly twelve digits. Quote it: some tools read an unquoted one as a number and drop leading \
-     zeros."
+    "An AWS account id has exactly twelve digits. Quote it: some tools read an unquoted one as a number and \
+     drop leading zeros."
     REGION "E0302"
-    "The Region is not one that AWS has. Write its code (`eu-west-1`), not its display name (Europe (Ireland)) or an \
-     Availability Zone (`eu-west-1a`)."
+    "The Region is not one that AWS has. Write its code (`eu-west-1`), not its display name (Europe \
+     (Ireland)) or an Availability Zone (`eu-west-1a`)."
     PARTITIONS "E0303"
-    "Accounts, roles and package shares end at the border of a partition (AWS, AWS China, GovCloud and so on). Write one \
-     plan file for each partition."
+    "Accounts, roles and package shares end at the border of a partition (AWS, AWS China, GovCloud and so \
+     on). Write one plan file for each partition."
     ROLE "E0304"
-    "`role` is the ARN of the role to assume, with `{account}` in place of the account id and a name that is the same in every \
-     account: `arn:aws:iam::{account}:role/wavetrain-spoke`. Quote it inside of braces."
+    "`role` is the ARN of the role to assume, with `{account}` in place of the account id and a name that \
+     is the same in every account: `arn:aws:iam::{account}:role/wavetrain-spoke`. Quote it inside of \
+     braces."
     ROLE_MISSING "E0305"
     "Credentials belong to one account. To reach several, a role that can be assumed is needed in each."
     ROLE_PARTITION "E0306"
-    "The role's ARN begins with another partition than that of the Regions: `arn:aws:` for most Regions, `arn:aws-cn:` for \
-     China, `arn:aws-us-gov:` for GovCloud."
+    "The role's ARN begins with another partition than that of the Regions: `arn:aws:` for most Regions, \
+     `arn:aws-cn:` for China, `arn:aws-us-gov:` for GovCloud."
     EXTERNAL_ID "E0307"
-    "An external id (`sts:ExternalId` in the role's trust policy) has 2 to 1224 letters, digits and `_+=,.@:/-`."
+    "An external id (`sts:ExternalId` in the role's trust policy) has 2 to 1224 letters, digits and \
+     `_+=,.@:/-`."
     TAG "E0308"
     "Tag keys have 1 to 128 characters, tag values at most 256, without control characters."
     NODE "E0309"
-    "Managed nodes are named by instance id (`i-…`, 8 or 17 hexadecimal digits) or by hybrid activation id (`mi-…`, 17)."
+    "Managed nodes are named by instance id (`i-…`, 8 or 17 hexadecimal digits) or by hybrid activation id \
+     (`mi-…`, 17)."
     AGENT_VERSION "E0310"
     "SSM agent versions have four numbers, such as `3.1.1374.0`."
     QUESTIONS "E0311"
-    "SSM's list of nodes shows no tags, so every tag that a plan mentions costs one filtered listing in every account and \
-     Region. A plan may ask 64 such questions: canary tags, keys of `select` and `exclude`, and every value of \
-     `max_unavailable`."
+    "SSM's list of nodes shows no tags, so every tag that a plan mentions costs one filtered listing in \
+     every account and Region. A plan may ask 64 such questions: canary tags, keys of `select` and \
+     `exclude`, and every value of `max_unavailable`."
     SITES "E0312"
     "Accounts times Regions is more than one rollout can reach. Split the fleet over several plan files."
     SELECT_EXCLUDED "E0313"
@@ -164,7 +175,8 @@ codes! {
     WAVE_NAME "E0401"
     "Two waves have one name. Names are how `after`, the command line and metrics tell waves apart."
     TAKE "E0402"
-    "A wave takes either the nodes of one tag (`tag: { key: value }`), or a cumulative percentage (`percent: 10`)."
+    "A wave takes either the nodes of one tag (`tag: { key: value }`), or a cumulative percentage \
+     (`percent: 10`)."
     AFTER_UNKNOWN "E0403"
     "`after` names a wave that the file does not have."
     CYCLE "E0404"
@@ -172,25 +184,25 @@ codes! {
     UNREACHABLE "E0405"
     "The wave comes after waves that can never pass, because they wait for each other in a circle."
     NOT_RISING "E0406"
-    "Percentages are cumulative: they count the nodes of all waves before. A wave must therefore have a higher percentage \
-     than every wave before it that takes from the same nodes."
+    "Percentages are cumulative: they count the nodes of all waves before. A wave must therefore have a \
+     higher percentage than every wave before it that takes from the same nodes."
     OVERLAP "E0407"
-    "Two waves could run at the same time and take the same nodes; which of them would get a node is then undefined. Order \
-     them with `after`, or separate them with `where`."
+    "Two waves could run at the same time and take the same nodes; which of them would get a node is then \
+     undefined. Order them with `after`, or separate them with `where`."
     COVERAGE "E0408"
-    "The waves together do not reach all nodes. A forgotten last wave leaves a fleet on two versions; if that is intended, \
-     say `partial: yes`."
+    "The waves together do not reach all nodes. A forgotten last wave leaves a fleet on two versions; if \
+     that is intended, say `partial: yes`."
     CANARY_LATE "E0409"
-    "A tag wave is the canary: its nodes come first, and count towards every later percentage. It cannot come after another \
-     wave."
+    "A tag wave is the canary: its nodes come first, and count towards every later percentage. It cannot \
+     come after another wave."
     OUTSIDE_FLEET "E0410"
     "`where` names an account or a Region that `fleet` does not have, so it can match nothing."
     WHERE_ON_TAG "E0411"
-    "`where` restricts the nodes that a percentage counts. A tag wave takes every node with its tag; give the tag to other \
-     nodes instead."
+    "`where` restricts the nodes that a percentage counts. A tag wave takes every node with its tag; give \
+     the tag to other nodes instead."
     TOP_UP_ON_PERCENT "E0412"
-    "`top_up` says what happens when a canary lacks a platform or an architecture. A percentage is always spread over all of \
-     them."
+    "`top_up` says what happens when a canary lacks a platform or an architecture. A percentage is always \
+     spread over all of them."
 
     // E05: limits
     DOMAIN_REPEATED "E0501"
@@ -200,10 +212,11 @@ codes! {
     GATE_NAME "E0601"
     "Two gates have one name. Names are how verdicts and metrics tell gates apart."
     GATE_CHECK "E0602"
-    "A gate must say what it measures: one kind of check as a key of its own, such as `alarms: { prefix: web- }`. A gate \
-     without one would always or never pass."
+    "A gate must say what it measures: one kind of check as a key of its own, such as `alarms: { prefix: \
+     web- }`. A gate without one would always or never pass."
     ALARM_SELECTION "E0603"
-    "An alarm gate needs `names`, `prefix` or both; with neither it would look at no alarm and never learn anything."
+    "An alarm gate needs `names`, `prefix` or both; with neither it would look at no alarm and never learn \
+     anything."
     ALARM_NAME "E0604"
     "CloudWatch alarm names have 1 to 255 characters, without control characters."
     GATE_TIMES "E0605"
@@ -213,7 +226,8 @@ codes! {
     PACE "E0701"
     "The pace of a rollback is a multiple of the forward concurrency, from `1x` to `10x`."
     ROLLBACK_TO_TARGET "E0702"
-    "`rollback.to` names the version that the rollout installs. A failed rollout would give nodes the bad version back."
+    "`rollback.to` names the version that the rollout installs. A failed rollout would give nodes the bad \
+     version back."
 
     // E08: deadlines and manners
     POLLS "E0801"
@@ -221,27 +235,30 @@ codes! {
 
     // Warnings
     NO_PROBE "W0201"
-    "SSM's word for an install is an exit code: a script that exits 0 without installing anything counts as a success, and a \
-     node whose upgrade failed can answer that the old version is installed when it is not. A probe asks the product itself."
+    "SSM's word for an install is an exit code: a script that exits 0 without installing anything counts as \
+     a success, and a node whose upgrade failed can answer that the old version is installed when it is \
+     not. A probe asks the product itself."
     PROBE_PLATFORM "W0202"
-    "The probe has a command for one platform only. Nodes of the other platform are taken at SSM's word. This does not matter \
-     if the fleet has none."
+    "The probe has a command for one platform only. Nodes of the other platform are taken at SSM's word. \
+     This does not matter if the fleet has none."
     SHORT_BAKE "W0401"
-    "An alarm changes its state only after metrics have arrived (about two minutes), the alarm was evaluated (up to one \
-     minute) and its period has passed. A wave that is watched for less than five minutes usually passes before an alarm \
-     could fire."
+    "An alarm changes its state only after metrics have arrived (about two minutes), the alarm was \
+     evaluated (up to one minute) and its period has passed. A wave that is watched for less than five \
+     minutes usually passes before an alarm could fire."
     NO_CANARY "W0402"
-    "The first nodes to change are a large share of the fleet. A canary (a tag wave, or a few percent) finds a bad version \
-     while few nodes have it."
+    "The first nodes to change are a large share of the fleet. A canary (a tag wave, or a few percent) \
+     finds a bad version while few nodes have it."
     ANY_FAILURES "W0501"
     "A failure limit of 100 % never stops a rollout: every node may fail."
     ALL_AT_ONCE "W0502"
     "With all nodes of a wave changing at once, the wave is over before a failure can stop it."
     NOTHING_KNOWN "W0701"
-    "`require_known` leaves out nodes whose previous version is only assumed. Without a probe, a previous version is known \
-     only where wavetrain itself verified it earlier, so a first rollout would find no eligible node."
+    "`require_known` leaves out nodes whose previous version is only assumed. Without a probe, a previous \
+     version is known only where wavetrain itself verified it earlier, so a first rollout would find no \
+     eligible node."
     WAVE_DEADLINE "W0801"
-    "A wave's deadline passes before a single slow node could end: `delivery` and `execution` together are longer."
+    "A wave's deadline passes before a single slow node could end: `delivery` and `execution` together are \
+     longer."
 }
 
 /// The explanation of a code.

@@ -1,4 +1,5 @@
-//! The plan file as it is written: one struct per mapping. Keys, defaults and descriptions stand here and nowhere else.
+//! The plan file as it is written: one struct per mapping. Keys, defaults and descriptions stand here and
+//! nowhere else.
 
 use crate::scalar::{Length, Quantity, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, OneOrMany, Table, shape};
@@ -58,8 +59,8 @@ shape! {
         required waves "waves": List<Wave, 1, { limit::WAVES_PER_ROLLOUT }>;
         /// Whether the waves may end below 100 %.
         defaulted partial "partial": Switch = "no";
-        /// Salt of the order of nodes within a wave; the rollout's name unless given. Two rollouts with one salt take the
-        /// nodes in one order.
+        /// Salt of the order of nodes within a wave; the rollout's name unless given. Two rollouts with one
+        /// salt take the nodes in one order.
         optional salt "salt": Text<Name>;
         /// How much changes at once, and how many failures are tolerated.
         section limits "limits": Limits;
@@ -99,8 +100,8 @@ shape! {
         optional linux "linux": Text<Command>;
         /// PowerShell command for Windows nodes.
         optional windows "windows": Text<Command>;
-        /// What is printed for a version, with `{version}` or `{version_without_revision}` in it. Unless given: the
-        /// version itself, or the version without its last `-revision`.
+        /// What is printed for a version, with `{version}` or `{version_without_revision}` in it. Unless
+        /// given: the version itself, or the version without its last `-revision`.
         optional expect "expect": Text<Expectation>;
     }
 }
@@ -163,7 +164,8 @@ shape! {
         optional after "after": List<Text<Name>, 0, { limit::WAVES_PER_ROLLOUT }>;
         /// Restricts the nodes that the percentage counts.
         optional within "where": Where;
-        /// Whether a canary that lacks a platform or an architecture gets a node of it; `no`: the plan is refused.
+        /// Whether a canary that lacks a platform or an architecture gets a node of it; `no`: the plan is
+        /// refused.
         optional top_up "top_up": Switch;
         /// People who must agree before the wave begins.
         optional approval "approval": Approval;

@@ -1,11 +1,13 @@
 //! Plan files: YAML text → a checked [`Rollout`], or everything that is wrong with it.
 //!
-//! [`read`] is a pure function over the bytes of one file. It knows nothing of file systems, terminals or AWS: the caller
-//! reads the file and shows the [`Report`], for instance with [`render`]. Bytes pass four stages, each its own module:
+//! [`read`] is a pure function over the bytes of one file. It knows nothing of file systems, terminals or
+//! AWS: the caller reads the file and shows the [`Report`], for instance with [`render`]. Bytes pass four
+//! stages, each its own module:
 //!
 //! 1. `source`: bytes → text (size, encoding, control characters);
 //! 2. `tree`: text → a tree of values that know their places (nesting, aliases, duplicate keys);
-//! 3. `file`: tree → the plan file's own structs, declared with `shape`, which also gives the JSON [`schema`];
+//! 3. `file`: tree → the plan file's own structs, declared with `shape`, which also gives the JSON
+//!    [`schema`];
 //! 4. `check`: those → [`Rollout`], with everything that needs more than one value to be seen.
 //!
 //! Each stage goes on after a problem as far as it makes sense, so one run reports everything.
@@ -69,8 +71,8 @@ pub fn codes() -> &'static [(&'static str, &'static str)] {
     code::ALL
 }
 
-/// The JSON Schema of plan files (draft 2020-12), for editors and other programs. It says what single values look like;
-/// what needs several values to be seen (the order of waves, say) only [`read`] knows.
+/// The JSON Schema of plan files (draft 2020-12), for editors and other programs. It says what single values
+/// look like; what needs several values to be seen (the order of waves, say) only [`read`] knows.
 pub fn schema() -> serde_json::Value {
     let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
     let root = file::PlanFile::schema(&mut generator);

@@ -54,8 +54,8 @@ impl Problems {
         self.kept.push(Diagnostic { code: code.0.to_owned(), severity, message, span, help });
     }
 
-    /// The known word that `text` was probably meant to be. Not looked for once no further problem is kept: the search
-    /// compares with every word, and a hostile file has many wrong ones.
+    /// The known word that `text` was probably meant to be. Not looked for once no further problem is kept:
+    /// the search compares with every word, and a hostile file has many wrong ones.
     pub fn nearest<'w>(&self, text: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
         if self.kept.len() >= KEPT { None } else { nearest(text, known) }
     }

@@ -1,6 +1,7 @@
 //! The Regions of AWS and the partitions that they belong to.
 //!
-//! A list rather than a pattern: a mistyped Region would otherwise be found only when the first call to it fails.
+//! A list rather than a pattern: a mistyped Region would otherwise be found only when the first call to it
+//! fails.
 
 /// One Region.
 #[derive(Debug, PartialEq, Eq)]

@@ -178,8 +178,8 @@ pub struct Fields<'n> {
     given: Given,
 }
 
-/// The keys that were written, also those with unusable values, and mistyped ones as what they were probably meant to be:
-/// a problem that was reported once is not reported again as a missing key.
+/// The keys that were written, also those with unusable values, and mistyped ones as what they were probably
+/// meant to be: a problem that was reported once is not reported again as a missing key.
 #[derive(Debug, Clone, Default)]
 pub struct Given(Vec<Rc<str>>);
 
@@ -191,8 +191,8 @@ impl Given {
 }
 
 impl<'n> Fields<'n> {
-    /// The entries of `node`; None if it is not a mapping. Unknown keys are reported, and those of `later` (reserved for
-    /// what this version cannot do) in their own words, with their own help.
+    /// The entries of `node`; None if it is not a mapping. Unknown keys are reported, and those of `later`
+    /// (reserved for what this version cannot do) in their own words, with their own help.
     pub fn open(
         node: &'n Node,
         noun: &'static str,
@@ -280,8 +280,8 @@ impl<'n> Fields<'n> {
     }
 }
 
-/// The schema of a mapping with known keys: (key, description, default, schema, required); and `oneOf` or `anyOf` which
-/// of them must be there.
+/// The schema of a mapping with known keys: (key, description, default, schema, required); and `oneOf` or
+/// `anyOf` which of them must be there.
 pub fn mapping_schema(
     about: &str,
     keys: Vec<(&str, String, Option<&str>, Schema, bool)>,
@@ -326,10 +326,11 @@ pub fn prose(lines: &[&str]) -> String {
 
 /// Declares a mapping with known keys: a struct, its reader and its schema.
 ///
-/// `required` and `optional` keys give `Option<Placed<T>>` (None also when unusable), `defaulted` ones `Placed<T>` with
-/// the default in the plan file's own notation, `section`s `Placed<T>` of a mapping without required keys. `oneOf [..]` and `anyOf [..]`
-/// tell the schema which keys must be there; that they are is for a check to see, in words that fit. `later [..] "help"`
-/// lists keys that are reserved for what this version cannot do.
+/// `required` and `optional` keys give `Option<Placed<T>>` (None also when unusable), `defaulted` ones
+/// `Placed<T>` with the default in the plan file's own notation, `section`s `Placed<T>` of a mapping without
+/// required keys. `oneOf [..]` and `anyOf [..]` tell the schema which keys must be there; that they are is
+/// for a check to see, in words that fit. `later [..] "help"` lists keys that are reserved for what this
+/// version cannot do.
 macro_rules! shape {
     (
         $(#[doc = $about:literal])*

@@ -84,7 +84,9 @@ rule! {
     /// A shell or PowerShell command; may have several lines.
     Command = "a command of 1 to 8192 characters", TEXT, "^[\\s\\S]{1,8192}$",
     "write the command that prints the product's version, and nothing else",
-    |text| !text.trim().is_empty() && consists_of(text, 1, 8192, |character| !character.is_control() || character == '\n' || character == '\t')
+    |text| !text.trim().is_empty() && consists_of(text, 1, 8192, |character| {
+        !character.is_control() || matches!(character, '\n' | '\t')
+    })
 }
 
 rule! {

@@ -1,7 +1,8 @@
 //! YAML text → a tree in which every key and every value knows its place.
 //!
-//! Built from parser events rather than through serde: serde stops at the first problem, loses places wherever it
-//! buffers, and turns `7.10` into the number 7.1 before anyone can ask for the version that was written.
+//! Built from parser events rather than through serde: serde stops at the first problem, loses places
+//! wherever it buffers, and turns `7.10` into the number 7.1 before anyone can ask for the version that was
+//! written.
 
 use crate::code;
 use crate::problem::{Problems, quoted};
@@ -312,7 +313,8 @@ impl Builder<'_> {
         let _ = self.place(node, frame.height);
     }
 
-    /// Where the key stands whose value comes next: a better place for an indented mapping than its own first key.
+    /// Where the key stands whose value comes next: a better place for an indented mapping than its own first
+    /// key.
     fn pending_key(&self) -> Option<Span> {
         match &self.frames.last()?.open {
             Open::Mapping { key: Some(PendingKey(Some(key))), .. } => Some(key.span),

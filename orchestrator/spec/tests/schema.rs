@@ -1,4 +1,5 @@
-//! The JSON Schema agrees with the reader: it accepts what is valid, and refuses what is wrong in a single value.
+//! The JSON Schema agrees with the reader: it accepts what is valid, and refuses what is wrong in a single
+//! value.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test reads files and may panic
 
@@ -7,7 +8,8 @@ use serde_json::Value;
 use std::path::Path;
 use wavetrain_spec::{read, schema};
 
-/// Bad files whose problem is one of YAML itself, or lies between several values; the schema cannot see those.
+/// Bad files whose problem is one of YAML itself, or lies between several values; the schema cannot see
+/// those.
 const UNSEEN: [&str; 3] = ["E00", "E04", "W"];
 const UNSEEN_CODES: [&str; 16] = [
     "E0113", "E0115", "E0206", "E0209", "E0210", "E0303", "E0305", "E0306", "E0311", "E0312", "E0313",

@@ -1,5 +1,5 @@
-//! The plan file as written → [`Rollout`]: defaults filled in, references resolved, and everything checked that needs
-//! more than one value to be seen.
+//! The plan file as written → [`Rollout`]: defaults filled in, references resolved, and everything checked
+//! that needs more than one value to be seen.
 
 mod fleet;
 mod gates;

@@ -329,7 +329,8 @@ fn populations(
     }
 }
 
-/// Whether one node may belong to both. A node has one value of a tag key, so two values of one key are two sets.
+/// Whether one node may belong to both. A node has one value of a tag key, so two values of one key are two
+/// sets.
 fn may_share(one: &Take, other: &Take) -> bool {
     match (one, other) {
         (Take::Tag { key, value }, Take::Tag { key: other_key, value: other_value }) => {
