@@ -172,12 +172,14 @@ impl Driver {
             Start::Resume(rollout) => {
                 // Read under the lease: what was read before could be of another process's making.
                 let record = log::load(self.store.as_ref(), &rollout).await?;
+                // What is over stays as it ended.
+                let first = if record.state.is_over() { Vec::new() } else { vec![Input::Recovered] };
                 Ok(Taken {
                     rollout,
                     plan: record.plan,
                     state: record.state,
                     version: record.rollout.version,
-                    first: vec![Input::Recovered],
+                    first,
                 })
             }
         }

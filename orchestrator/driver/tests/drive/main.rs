@@ -1,0 +1,8 @@
+//! A driver against a small pretended AWS, on a clock that jumps ahead whenever everybody waits.
+
+mod aws;
+mod course;
+mod fixture;
+mod lease;
+mod sending;
+mod stopping;
