@@ -29,7 +29,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("miette", &["cli"]),
     ("indicatif", &["cli"]),
-    ("petgraph", &["engine"]),
+    ("petgraph", &["engine", "spec"]),
     ("tracing-subscriber", &["cli"]),
 ];
 
