@@ -76,6 +76,8 @@ pub(crate) struct Circle {
     failed_at: BTreeMap<SiteIndex, Timestamp>,
     commits: u64,
     commands: u64,
+    /// Whether a new glance is worth its price, which is that of the plan's sites and strata.
+    has_news: bool,
     last: VecDeque<String>,
 }
 
@@ -121,6 +123,7 @@ impl Circle {
             failed_at,
             commits: 0,
             commands: 0,
+            has_news: true,
             last: VecDeque::new(),
         }
     }
@@ -143,7 +146,9 @@ impl Circle {
             self.tend().await?;
             let due = self.decide().await?;
             self.start(&due);
-            self.show();
+            if std::mem::take(&mut self.has_news) {
+                self.show();
+            }
             if !due.intents.is_empty() || !self.inputs.is_empty() || self.state.is_over() {
                 // What was promised or called off changed what is due: look again before waiting.
                 self.collect()?;
@@ -216,6 +221,7 @@ impl Circle {
             self.snapshot_version = version;
         }
         self.commits += 1;
+        self.has_news = true;
         crash::point(self.options.crash_at, Point::AfterCommit, self.commits);
         self.tell(&batch);
         Ok(())

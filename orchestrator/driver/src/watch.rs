@@ -273,3 +273,204 @@ pub(crate) fn shortened(pause_ms: i64, seed: u64) -> i64 {
     let share = i64::try_from((mixed >> 40) % 100).unwrap_or(0);
     pause_ms - pause_ms * share / 1000
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wavetrain_model::agent::Status;
+    use wavetrain_model::intent::{Action, Intent};
+    use wavetrain_model::state::Progress;
+    use wavetrain_model::time::Seconds;
+
+    const SITE: SiteIndex = SiteIndex(0);
+    const SENT: Timestamp = Timestamp(1_000_000);
+
+    fn watch(took_up_at: Timestamp) -> Watch {
+        let api = Api {
+            requests_per_second: 5,
+            burst: 5,
+            first_poll: Seconds(5),
+            longest_poll: Seconds(40),
+            settle: Seconds(60),
+        };
+        let deadlines = Deadlines {
+            delivery: Seconds(300),
+            execution: Seconds(700),
+            wave: Seconds(10_000),
+            hold: Seconds(10_000),
+        };
+        Watch::new(&api, &deadlines, took_up_at, 7)
+    }
+
+    fn following(took_up_at: Timestamp) -> Watch {
+        let mut watch = watch(took_up_at);
+        follow(&mut watch, SENT, &[1]);
+        watch
+    }
+
+    fn follow(watch: &mut Watch, now: Timestamp, intents: &[u64]) {
+        let wanted = [(SITE, intents.iter().copied().map(IntentId).collect())].into();
+        watch.follow(now, &wanted, |intent| {
+            Some(Sent { command: CommandId::new(format!("c-{intent}")), at: SENT, recorded_at: SENT })
+        });
+    }
+
+    fn command(completed: u32, over: bool) -> Command {
+        Command {
+            id: "c-1".into(),
+            comment: String::new(),
+            targets: 2,
+            completed,
+            errors: 0,
+            delivery_timed_out: 0,
+            over,
+            requested_at: SENT,
+        }
+    }
+
+    fn listing(commands: Vec<Command>) -> Listing {
+        Listing { commands, complete: true }
+    }
+
+    fn open() -> OpenIntent {
+        let nodes = vec![NodeIndex(0), NodeIndex(1)];
+        OpenIntent {
+            intent: Intent { id: IntentId(1), action: Action::Prove, site: SITE, nodes: nodes.clone() },
+            progress: Progress::Sent { command: "c-1".into(), at: SENT },
+            pending: nodes,
+            refusals: 0,
+            recorded_at: SENT,
+            cancelled: false,
+        }
+    }
+
+    fn row(node: &str, status: Status) -> Invocation {
+        Invocation { node: node.into(), status, output: String::new(), exit_code: None }
+    }
+
+    fn index(row: &Invocation) -> Option<NodeIndex> {
+        row.node.as_str().parse().ok().map(NodeIndex)
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp(SENT.0 + seconds * 1000)
+    }
+
+    #[test]
+    fn the_first_look_comes_after_the_first_pause_and_asks_from_before_the_oldest_command() {
+        let mut watch = following(Timestamp(0));
+        assert_eq!(watch.next_at(), Some(at(5)));
+        assert!(watch.begin(at(4)).is_empty());
+        let lists = watch.begin(at(5));
+        assert_eq!(lists, [List { site: SITE, since: at(-60), limit: 51 }]);
+        assert!(watch.begin(at(6)).is_empty(), "one listing of a site at a time");
+        assert_eq!(watch.next_at(), None);
+    }
+
+    #[test]
+    fn pauses_grow_while_nothing_happens_and_start_over_when_something_does() {
+        let mut watch = following(Timestamp(0));
+        let mut now = at(5);
+        let mut pauses = Vec::new();
+        for _ in 0..5 {
+            watch.begin(now);
+            assert!(watch.listed(SITE, now, Some(&listing(vec![command(0, false)]))).is_empty());
+            let next = watch.next_at().expect("watching");
+            pauses.push((next.0 - now.0 + 999) / 1000);
+            now = next;
+        }
+        for (pause, most) in pauses.iter().zip([10, 20, 40, 40, 40]) {
+            assert!(*pause <= most && *pause * 10 >= most * 9, "{pauses:?}");
+        }
+        watch.begin(now);
+        watch.listed(SITE, now, Some(&listing(vec![command(1, false)])));
+        assert!(watch.next_at().expect("watching").0 - now.0 <= 5_000);
+    }
+
+    #[test]
+    fn invocations_are_read_once_for_each_change_of_the_counters() {
+        let mut watch = following(Timestamp(0));
+        watch.begin(at(5));
+        let read = watch.listed(SITE, at(5), Some(&listing(vec![command(1, false)])));
+        assert_eq!(read, [(IntentId(1), "c-1".into())]);
+        let rows = [row("0", Status::Success), row("1", Status::InProgress)];
+        let open = open();
+        let news = watch.read(SITE, at(6), &open, Some(&rows), index);
+        assert_eq!(news.len(), 1, "rows that are not over say nothing");
+        assert!(watch.listed(SITE, at(10), Some(&listing(vec![command(1, false)]))).is_empty());
+        assert_eq!(watch.listed(SITE, at(15), Some(&listing(vec![command(2, true)]))).len(), 1);
+    }
+
+    #[test]
+    fn rows_that_lag_behind_the_counters_are_read_again() {
+        let mut watch = following(Timestamp(0));
+        watch.listed(SITE, at(5), Some(&listing(vec![command(2, true)])));
+        let open = open();
+        watch.read(SITE, at(6), &open, Some(&[]), index);
+        assert_eq!(watch.listed(SITE, at(10), Some(&listing(vec![command(2, true)]))).len(), 1);
+    }
+
+    #[test]
+    fn a_command_is_not_read_twice_at_once() {
+        let mut watch = following(Timestamp(0));
+        assert_eq!(watch.listed(SITE, at(5), Some(&listing(vec![command(1, false)]))).len(), 1);
+        assert!(watch.listed(SITE, at(10), Some(&listing(vec![command(2, true)]))).is_empty());
+    }
+
+    #[test]
+    fn a_command_of_an_earlier_process_is_read_at_the_first_look() {
+        let mut watch = following(at(60));
+        assert_eq!(watch.listed(SITE, at(61), Some(&listing(vec![command(0, false)]))).len(), 1);
+    }
+
+    #[test]
+    fn what_a_listing_does_not_show_is_read_rarely() {
+        let mut watch = following(Timestamp(0));
+        assert!(watch.listed(SITE, at(5), Some(&listing(vec![]))).is_empty());
+        assert_eq!(watch.listed(SITE, at(40), Some(&listing(vec![]))).len(), 1);
+        let open = open();
+        watch.read(SITE, at(41), &open, Some(&[]), index);
+        assert!(watch.listed(SITE, at(60), Some(&listing(vec![]))).is_empty());
+        assert_eq!(watch.listed(SITE, at(81), Some(&listing(vec![]))).len(), 1);
+    }
+
+    #[test]
+    fn shortly_before_its_deadline_a_command_is_read_whatever_its_counters_say() {
+        let mut watch = following(Timestamp(0));
+        watch.begin(at(985));
+        watch.listed(SITE, at(985), Some(&listing(vec![command(0, false)])));
+        assert_eq!(watch.next_at(), Some(at(990)));
+        assert_eq!(watch.listed(SITE, at(990), Some(&listing(vec![command(0, false)]))).len(), 1);
+        let open = open();
+        watch.read(SITE, at(991), &open, Some(&[row("0", Status::Pending)]), index);
+        assert!(watch.listed(SITE, at(995), Some(&listing(vec![command(0, false)]))).is_empty());
+    }
+
+    #[test]
+    fn an_unknown_status_is_told_once_and_again_when_it_changes() {
+        let mut watch = following(Timestamp(0));
+        let open = open();
+        let odd = |word: &str| [row("0", Status::Other(word.to_owned()))];
+        assert_eq!(watch.read(SITE, at(5), &open, Some(&odd("Odd")), index).len(), 1);
+        assert!(watch.read(SITE, at(6), &open, Some(&odd("Odd")), index).is_empty());
+        assert_eq!(watch.read(SITE, at(7), &open, Some(&odd("Odder")), index).len(), 1);
+    }
+
+    #[test]
+    fn rows_of_nodes_that_are_not_awaited_are_left_out() {
+        let mut watch = following(Timestamp(0));
+        let mut open = open();
+        open.pending = vec![NodeIndex(1)];
+        let rows = [row("0", Status::Success), row("1", Status::Failed), row("x", Status::Success)];
+        let news = watch.read(SITE, at(5), &open, Some(&rows), index);
+        assert_eq!(news.iter().map(|(node, _)| *node).collect::<Vec<_>>(), [NodeIndex(1)]);
+    }
+
+    #[test]
+    fn a_command_that_is_settled_is_not_watched_any_more() {
+        let mut watch = following(Timestamp(0));
+        watch.follow(at(1), &BTreeMap::new(), |_| None);
+        assert_eq!(watch.next_at(), None);
+        assert!(watch.listed(SITE, at(5), Some(&listing(vec![command(2, true)]))).is_empty());
+    }
+}

@@ -29,6 +29,10 @@ pub(crate) enum Fault {
     RequestLost,
     /// Carried out, and the answer never comes.
     Hangs,
+    /// Not carried out, and the answer never comes.
+    HangsUnsent,
+    /// None.
+    Fine,
 }
 
 #[derive(Debug)]
@@ -162,7 +166,8 @@ impl Aws {
         match fault {
             Some(Fault::Fails(class)) => return Some(Sent::Refused(failure(class))),
             Some(Fault::RequestLost) => return Some(Sent::Unknown(failure(Class::UnknownOutcome))),
-            Some(Fault::AnswerLost | Fault::Hangs) | None => {}
+            Some(Fault::HangsUnsent) => return None,
+            Some(Fault::AnswerLost | Fault::Hangs | Fault::Fine) | None => {}
         }
         let id = CommandId::new(format!("c-{}", world.commands.len() + 1));
         world.commands.push(Run {

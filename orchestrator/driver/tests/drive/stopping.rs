@@ -103,6 +103,75 @@ async fn a_process_that_dies_at_any_moment_of_a_rollback_still_restores_every_no
     }
 }
 
+/// Drives, and lets the process die in the middle of its n-th send; then another takes over.
+async fn dies_in_send(stage: &Stage, n: usize, fault: Fault) -> Phase {
+    let died = std::sync::Arc::new(tokio::sync::Notify::new());
+    let dies = died.clone();
+    {
+        let mut world = stage.aws.world();
+        let fine = world.send_faults.len().max(n - 1);
+        world.send_faults.resize(fine, Fault::Fine);
+        world.send_faults.truncate(n - 1);
+        world.send_faults.push_back(fault);
+        world.on_send = Some(OnSend(Box::new(move |count| {
+            if count == n {
+                dies.notify_one();
+            }
+        })));
+    }
+    let start = stage.plan(|_| {}).await;
+    let task = tokio::spawn(stage.driver("first").run(start, CancellationToken::new(), View::blind()));
+    died.notified().await;
+    task.abort();
+    let _ = task.await;
+    stage.aws.world().on_send = None;
+    stage.clock.sleep_until(Timestamp(stage.clock.now().0 + 61_000)).await;
+    let second = stage.driver("second").run(Start::Resume(id()), CancellationToken::new(), View::blind());
+    second.await.expect("driven").state.phase
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_dies_in_the_middle_of_any_send_is_taken_over() {
+    for n in 1..=8 {
+        for fault in [Fault::Hangs, Fault::HangsUnsent] {
+            let stage = Stage::new(60);
+            let phase = dies_in_send(&stage, n, fault).await;
+            assert_eq!(phase, Phase::Ended(Ending::Completed), "{fault:?} at send {n}");
+            assert_eq!(stage.versions(), [(Some(TARGET.to_owned()), 120)].into(), "{fault:?} at send {n}");
+            assert_nothing_was_sent_twice(&stage);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_dies_while_it_repeats_a_refused_send_is_taken_over() {
+    for fault in [Fault::Hangs, Fault::HangsUnsent] {
+        let stage = Stage::new(60);
+        let refused = Fault::Fails(wavetrain_ports::failure::Class::Throttled);
+        // Two sites, one survey each: both refused, then the first repetition is the third send.
+        stage.aws.world().send_faults = [refused, refused].into();
+        let phase = dies_in_send(&stage, 3, fault).await;
+        assert_eq!(phase, Phase::Ended(Ending::Completed), "{fault:?}");
+        assert_eq!(stage.versions(), [(Some(TARGET.to_owned()), 120)].into(), "{fault:?}");
+        assert_nothing_was_sent_twice(&stage);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_dies_in_the_middle_of_a_rollbacks_send_is_taken_over() {
+    for n in 3..=10 {
+        for fault in [Fault::Hangs, Fault::HangsUnsent] {
+            let stage = Stage::new(60);
+            let failing = stage.aws.world().nodes.keys().cloned().collect();
+            stage.aws.world().failing = failing;
+            let phase = dies_in_send(&stage, n, fault).await;
+            assert_eq!(phase, Phase::Ended(Ending::RolledBack), "{fault:?} at send {n}");
+            assert_eq!(stage.versions(), [(Some(OLD.to_owned()), 120)].into(), "{fault:?} at send {n}");
+            assert_nothing_was_sent_twice(&stage);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rollout_that_is_over_is_not_driven_again() {
     let stage = Stage::new(20);
