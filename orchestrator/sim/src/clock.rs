@@ -43,6 +43,12 @@ impl WorldTime {
         Self(self.0.saturating_add(millis))
     }
 
+    /// This moment and a duration in milliseconds later.
+    #[must_use]
+    pub fn after(self, millis: u64) -> Self {
+        self.plus_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+
     /// This moment moved by seconds.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {

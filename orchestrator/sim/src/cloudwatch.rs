@@ -127,8 +127,8 @@ fn arn(site: &Site, alarm: &Alarm) -> String {
     format!("arn:aws:cloudwatch:{}:{}:alarm:{}", site.region, site.account, alarm.name)
 }
 
-fn moment(at: WorldTime) -> Option<Timestamp> {
-    Some(Timestamp::from_millis(at.millis()))
+fn moment(at: WorldTime) -> Timestamp {
+    Timestamp::from_millis(at.millis())
 }
 
 fn metric_alarm(site: &Site, alarm: &Alarm) -> MetricAlarm {
@@ -140,8 +140,8 @@ fn metric_alarm(site: &Site, alarm: &Alarm) -> MetricAlarm {
         actions_enabled: metric.actions_enabled.unwrap_or(true),
         state_value: alarm.state,
         state_reason: Some(alarm.reason.clone()),
-        state_updated_timestamp: moment(alarm.since),
-        state_transitioned_timestamp: moment(alarm.since),
+        state_updated_timestamp: Some(moment(alarm.since)),
+        state_transitioned_timestamp: Some(moment(alarm.since)),
         metric_name: Some(metric.metric_name.unwrap_or_else(|| "Errors".to_owned())),
         namespace: Some(metric.namespace.unwrap_or_else(|| "Simulated".to_owned())),
         statistic: Some(metric.statistic.unwrap_or_else(|| "Sum".to_owned())),
@@ -164,9 +164,9 @@ fn composite_alarm(site: &Site, alarm: &Alarm) -> CompositeAlarm {
         alarm_name: alarm.name.clone(),
         alarm_rule: "FALSE".to_owned(),
         state_reason: Some(alarm.reason.clone()),
-        state_updated_timestamp: moment(alarm.since),
+        state_updated_timestamp: Some(moment(alarm.since)),
         state_value: alarm.state,
-        state_transitioned_timestamp: moment(alarm.since),
+        state_transitioned_timestamp: Some(moment(alarm.since)),
         ..Default::default()
     }
 }
@@ -285,20 +285,21 @@ mod tests {
     use crate::api::{Request, Response};
     use crate::trial::{HUB, REGION, SPOKE, Trial, package_command};
 
-    const ALARMS: &str = r#"
+    const ALARMS: &str = r"
 alarms:
   - { name: hello-errors, raised_when: { package: hello, version: 2.0.0, nodes_at_least: 3, delay_seconds: 60 } }
   - { name: hello-all, composite: true }
   - { name: other, starts: INSUFFICIENT_DATA, changes: [{ after_seconds: 10, state: ALARM }, { after_seconds: 20, state: OK }] }
-"#;
+";
 
     fn describe(trial: &mut Trial, input: DescribeAlarmsInput) -> Vec<(String, StateValue)> {
         match trial.call(HUB, input) {
             Ok(Response::CloudWatch(AlarmResponse::DescribeAlarms(output))) => {
                 let metric = output.metric_alarms.into_iter().map(|row| (row.alarm_name, row.state_value));
-                let composite = output.composite_alarms.into_iter().map(|row| (row.alarm_name, row.state_value));
+                let composite =
+                    output.composite_alarms.into_iter().map(|row| (row.alarm_name, row.state_value));
                 metric.chain(composite).collect()
-            },
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -317,7 +318,8 @@ alarms:
         assert_eq!(describe(&mut trial, input), [("hello-all".to_owned(), StateValue::Ok)]);
         let prefix = DescribeAlarmsInput { alarm_name_prefix: Some("hello-".into()), ..Default::default() };
         assert_eq!(describe(&mut trial, prefix).len(), 1);
-        let state = DescribeAlarmsInput { state_value: Some("INSUFFICIENT_DATA".into()), ..Default::default() };
+        let state =
+            DescribeAlarmsInput { state_value: Some("INSUFFICIENT_DATA".into()), ..Default::default() };
         assert_eq!(describe(&mut trial, state).len(), 1);
     }
 
@@ -350,7 +352,7 @@ alarms:
                 let expected =
                     ["Alarm updated from ALARM to OK", "Alarm updated from INSUFFICIENT_DATA to ALARM"];
                 assert_eq!(lines, expected);
-            },
+            }
             other => panic!("{other:?}"),
         }
     }

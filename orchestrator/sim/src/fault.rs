@@ -12,6 +12,7 @@ use crate::world_file::Rate;
 /// One fault: which calls it meets, and exactly one thing that it does to them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "a file says each effect by its own key")]
 pub struct Fault {
     /// Accounts called; any when empty.
     pub accounts: Vec<String>,
@@ -168,7 +169,7 @@ pub struct Judgement {
 pub struct Faults {
     start: WorldTime,
     chance: Chance,
-    faults: Vec<Counted>,
+    counted: Vec<Counted>,
     rates: BTreeMap<String, Rate>,
     buckets: BTreeMap<(usize, String, String, String), Bucket>,
 }
@@ -191,18 +192,18 @@ const ORDINARY: usize = usize::MAX;
 impl Faults {
     /// The faults and ordinary rates of a world that starts at a moment.
     pub fn new(faults: Vec<Fault>, rates: BTreeMap<String, Rate>, start: WorldTime, chance: Chance) -> Self {
-        let faults = faults.into_iter().map(|fault| Counted { fault, met: 0 }).collect();
-        Self { start, chance, faults, rates, buckets: BTreeMap::new() }
+        let counted = faults.into_iter().map(|fault| Counted { fault, met: 0 }).collect();
+        Self { start, chance, counted, rates, buckets: BTreeMap::new() }
     }
 
     /// Adds a fault while the world runs; its counters begin at zero.
     pub fn add(&mut self, fault: Fault) {
-        self.faults.push(Counted { fault, met: 0 });
+        self.counted.push(Counted { fault, met: 0 });
     }
 
     /// Removes all faults; the ordinary rates stay.
     pub fn clear(&mut self) {
-        self.faults.clear();
+        self.counted.clear();
         self.buckets.retain(|(index, ..), _| *index == ORDINARY);
     }
 
@@ -215,8 +216,8 @@ impl Faults {
         {
             judgement.refusal = Some(ApiError::throttling());
         }
-        for index in 0..self.faults.len() {
-            let counted = &mut self.faults[index];
+        for index in 0..self.counted.len() {
+            let counted = &mut self.counted[index];
             if !counted.fault.covers(call, self.start) {
                 continue;
             }

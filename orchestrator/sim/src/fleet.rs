@@ -108,13 +108,11 @@ impl Node {
 
     /// Sets what is installed of a product; gives what was.
     pub fn set_bits(&mut self, product: &Arc<str>, bits: Bits) -> Bits {
-        match self.bits.iter_mut().find(|(name, _)| name == product) {
-            Some((_, current)) => std::mem::replace(current, bits),
-            None => {
-                self.bits.push((Arc::clone(product), bits));
-                Bits::default()
-            }
+        if let Some((_, current)) = self.bits.iter_mut().find(|(name, _)| name == product) {
+            return std::mem::replace(current, bits);
         }
+        self.bits.push((Arc::clone(product), bits));
+        Bits::default()
     }
 
     /// The value of a tag.
@@ -355,7 +353,10 @@ fn pick<T>(weighted: &[(T, u32)], chance: Chance) -> Option<&T> {
 }
 
 /// Starting versions with shared names, so that a large fleet does not hold a copy each.
-struct Weighted(Vec<(Arc<str>, Vec<(Arc<str>, u32)>)>);
+struct Weighted(Vec<(Arc<str>, Weights)>);
+
+/// Names with their weights.
+type Weights = Vec<(Arc<str>, u32)>;
 
 impl Weighted {
     fn of(file: &NodeGroup) -> Self {

@@ -18,6 +18,7 @@ pub mod fault;
 pub mod fleet;
 pub mod package;
 mod page;
+pub mod ports;
 pub mod random;
 pub mod record;
 pub mod serve;

@@ -207,18 +207,17 @@ pub struct Catalogue {
 impl Catalogue {
     /// Resolves a name or ARN as an account in a Region sees it. A bare name means the account's own document.
     pub fn find(&self, account: &str, region: &str, name: &str) -> Result<&Package, Unavailable> {
-        let found = match name.strip_prefix("arn:") {
-            None => self.packages.iter().find(|package| *package.name == *name && package.owner == account),
-            Some(_) => {
-                let mut parts = name.splitn(6, ':').skip(3);
-                let (wanted_region, owner, resource) = (parts.next(), parts.next(), parts.next());
-                let document = resource.and_then(|resource| resource.strip_prefix("document/"));
-                self.packages.iter().find(|package| {
-                    Some(&*package.name) == document
-                        && Some(&*package.owner) == owner
-                        && Some(region) == wanted_region
-                })
-            }
+        let found = if name.starts_with("arn:") {
+            let mut parts = name.splitn(6, ':').skip(3);
+            let (wanted_region, owner, resource) = (parts.next(), parts.next(), parts.next());
+            let document = resource.and_then(|resource| resource.strip_prefix("document/"));
+            self.packages.iter().find(|package| {
+                Some(&*package.name) == document
+                    && Some(&*package.owner) == owner
+                    && Some(region) == wanted_region
+            })
+        } else {
+            self.packages.iter().find(|package| *package.name == *name && package.owner == account)
         };
         found.filter(|package| package.visible_to(account, region)).ok_or(Unavailable::Document)
     }

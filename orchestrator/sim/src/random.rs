@@ -2,6 +2,8 @@
 //! the world's seed and the names of what is chosen. The tempting alternative, one shared generator, would make
 //! each node's luck depend on the order in which calls happen to arrive.
 
+use std::fmt::Write as _;
+
 /// A named source of chance. Cheap to copy; deriving never changes the parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chance(u64);
@@ -58,7 +60,8 @@ impl Chance {
         let mut text = String::with_capacity(length + 16);
         let mut block = 0_u64;
         while text.len() < length {
-            text.push_str(&format!("{:016x}", self.numbered(block).bits()));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{:016x}", self.numbered(block).bits());
             block += 1;
         }
         text.truncate(length);

@@ -202,7 +202,8 @@ mod tests {
     }
 
     fn credentials(trial: &mut Trial) -> Caller {
-        let Ok(Response::Sts(StsResponse::AssumeRole(output))) = trial.call(HUB, assume(&spoke(), Some("secret")))
+        let Ok(Response::Sts(StsResponse::AssumeRole(output))) =
+            trial.call(HUB, assume(&spoke(), Some("secret")))
         else {
             panic!("refused");
         };
@@ -213,7 +214,11 @@ mod tests {
         }
     }
 
-    fn as_caller(trial: &mut Trial, caller: &Caller, request: impl Into<Request>) -> Result<Response, ApiError> {
+    fn as_caller(
+        trial: &mut Trial,
+        caller: &Caller,
+        request: impl Into<Request>,
+    ) -> Result<Response, ApiError> {
         trial.world.call(caller, request.into()).result
     }
 
@@ -225,12 +230,15 @@ mod tests {
             Ok(Response::Sts(StsResponse::GetCallerIdentity(output))) => {
                 assert_eq!(output.account, SPOKE);
                 assert_eq!(output.arn, format!("arn:aws:sts::{SPOKE}:assumed-role/spoke/wavetrain-run"));
-            },
+            }
             other => panic!("{other:?}"),
         }
         let ids = trial.ids(SPOKE, "web");
         assert!(as_caller(&mut trial, &caller, install(&ids, "2.0.0")).is_ok());
-        assert_eq!(trial.world.calls().last().and_then(|call| call.session.as_deref()), Some("wavetrain-run"));
+        assert_eq!(
+            trial.world.calls().last().and_then(|call| call.session.as_deref()),
+            Some("wavetrain-run")
+        );
     }
 
     #[test]
@@ -254,11 +262,17 @@ mod tests {
         let mut trial = Trial::new("");
         let caller = credentials(&mut trial);
         let stranger = Caller { session_token: Some("x".into()), ..caller.clone() };
-        assert_eq!(code(as_caller(&mut trial, &stranger, ListCommandsInput::default())), "UnrecognizedClientException");
+        assert_eq!(
+            code(as_caller(&mut trial, &stranger, ListCommandsInput::default())),
+            "UnrecognizedClientException"
+        );
         trial.pass(3599);
         assert!(as_caller(&mut trial, &caller, ListCommandsInput::default()).is_ok());
         trial.pass(1);
-        assert_eq!(code(as_caller(&mut trial, &caller, ListCommandsInput::default())), "ExpiredTokenException");
+        assert_eq!(
+            code(as_caller(&mut trial, &caller, ListCommandsInput::default())),
+            "ExpiredTokenException"
+        );
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Trial {
             Response::Ssm(ssm::Response::SendCommand(output)) => {
                 let SendCommandOutput { command } = *output;
                 Ok(command)
-            },
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -132,7 +132,7 @@ impl Trial {
         match self.call(HUB, input)? {
             Response::Ssm(ssm::Response::DescribeInstanceInformation(output)) => {
                 Ok((output.instance_information_list, output.next_token))
-            },
+            }
             other => panic!("{other:?}"),
         }
     }

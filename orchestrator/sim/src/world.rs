@@ -211,7 +211,7 @@ impl World {
             }
             Happening::Reach { node, reach } => self.change_reach(node, reach),
             Happening::AlarmFollows { site, name, condition } => {
-                self.follow_condition(site, &name, condition)
+                self.follow_condition(site, &name, condition);
             }
             Happening::AlarmChanges { site, name, state } => {
                 if let Some(alarm) = self.alarms[site as usize].get_mut(&name) {
@@ -287,18 +287,16 @@ impl World {
         };
         let call = fault::Call { account: &account, region: &caller.region, operation, at: self.now };
         let judgement = self.faults.judge(&call);
-        let (result, executed) = match identity {
-            _ if judgement.lost_before => (Err(ApiError::service_unavailable()), false),
-            Err(error) => (Err(error), false),
-            Ok(identity) => match judgement.refusal.clone().map_or_else(|| request.validate(), Err) {
-                Err(error) => (Err(error), false),
-                Ok(()) => {
-                    let result = self.carry_out(&identity, &caller.region, request, &judgement);
-                    let executed = result.is_ok();
-                    (result, executed)
-                }
-            },
+        let admitted = match identity {
+            _ if judgement.lost_before => Err(ApiError::service_unavailable()),
+            Err(error) => Err(error),
+            Ok(identity) => {
+                let refusal = judgement.refusal.clone().map_or_else(|| request.validate(), Err);
+                refusal.map(|()| identity)
+            }
         };
+        let result =
+            admitted.and_then(|identity| self.carry_out(&identity, &caller.region, request, &judgement));
         self.calls.push(CallRecord {
             at: self.now,
             account,
@@ -307,7 +305,7 @@ impl World {
             service: service.name(),
             operation,
             error: result.as_ref().err().map(|error| error.code.to_string()),
-            executed,
+            executed: result.is_ok(),
             delivery: delivery_word(judgement.delivery),
             brief,
         });

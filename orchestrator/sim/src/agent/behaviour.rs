@@ -1,6 +1,7 @@
 //! What the scripts inside a version's zip do on a node: rules, the first matching one wins.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,18 @@ pub struct NodeTraits {
     pub slowness: f64,
     /// The node's own stream of chance.
     pub chance: Chance,
+}
+
+impl NodeTraits {
+    /// A duration in milliseconds as it is on this node.
+    pub fn paced(&self, millis: u64) -> u64 {
+        let seconds = millis as f64 * self.slowness / 1000.0;
+        // A factor that makes no sense leaves the duration as it is; world files cannot hold one.
+        Duration::try_from_secs_f64(seconds)
+            .ok()
+            .and_then(|paced| u64::try_from(paced.as_millis()).ok())
+            .unwrap_or(millis)
+    }
 }
 
 /// Which script of a zip.
@@ -236,7 +249,7 @@ impl Payload {
         ScriptRun {
             effect,
             exit_code: rule.and_then(|rule| rule.exit_code).unwrap_or(1),
-            took_millis: (ordinary as f64 * node.slowness.max(0.0)) as u64,
+            took_millis: node.paced(ordinary),
         }
     }
 }

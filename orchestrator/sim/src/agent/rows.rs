@@ -24,16 +24,16 @@ struct Shelf {
 
 impl Distributor for RefCell<Shelf> {
     fn fetch(&self, _: &NodeTraits, name: &str, version: Option<&str>) -> Result<Fetched, String> {
-        let shelf = self.borrow();
-        if let Some(status) = shelf.inactive {
+        let store = self.borrow();
+        if let Some(status) = store.inactive {
             return Err(format!(
                 "package document is not currently active, kindly retry when the status is active. \
                  Current document status - {status}"
             ));
         }
         let found = match version {
-            None => shelf.versions.get(shelf.default),
-            Some(version) => shelf.versions.iter().find(|(label, _)| label == version),
+            None => store.versions.get(store.default),
+            Some(version) => store.versions.iter().find(|(label, _)| label == version),
         };
         found.map(|(_, fetched)| fetched.clone()).ok_or_else(|| {
             format!(
@@ -71,8 +71,8 @@ impl Bench {
     }
 
     fn publish_as(&self, label: &str, manifest_version: &str, behaviour: Behaviour) {
-        let mut shelf = self.shelf.borrow_mut();
-        let document_version = shelf.versions.len() as u32 + 1;
+        let mut store = self.shelf.borrow_mut();
+        let document_version = store.versions.len() as u32 + 1;
         let payload = Payload {
             product: Arc::from("hello"),
             version: Arc::from(label),
@@ -85,7 +85,7 @@ impl Bench {
             manifest_version: manifest_version.to_owned(),
             payload: Ok(payload),
         };
-        shelf.versions.push((label.to_owned(), fetched));
+        store.versions.push((label.to_owned(), fetched));
     }
 
     fn publish(&self, version: &str, behaviour: Behaviour) {
@@ -97,8 +97,8 @@ impl Bench {
     }
 
     fn set_default(&self, version: &str) {
-        let mut shelf = self.shelf.borrow_mut();
-        shelf.default = shelf.versions.iter().position(|(label, _)| label == version).expect("published");
+        let mut store = self.shelf.borrow_mut();
+        store.default = store.versions.iter().position(|(label, _)| label == version).expect("published");
     }
 
     fn delete(&self, version: &str) {
@@ -117,7 +117,7 @@ impl Bench {
 
     fn run(&mut self, request: &ConfigurePackage) -> Run {
         let run = self.begin(request);
-        self.now = self.now.plus_millis(run.took_millis as i64 + 1);
+        self.now = self.now.after(run.took_millis + 1);
         run
     }
 

@@ -333,13 +333,11 @@ impl Worker<'_> {
             _ => {}
         }
         self.transcript.error("Failed to install package; install status Failed");
-        match old {
-            Some(old) => self.roll_back(pass, target, old),
-            None => {
-                set_state(pass.local, target, Phase::Failed);
-                if run.effect == Effect::TimeOut { Step::TimedOut } else { Step::Failed }
-            }
+        if let Some(old) = old {
+            return self.roll_back(pass, target, old);
         }
+        set_state(pass.local, target, Phase::Failed);
+        if run.effect == Effect::TimeOut { Step::TimedOut } else { Step::Failed }
     }
 
     /// The agent's own rollback: uninstall the new, install what lies in the old directory.
@@ -454,8 +452,7 @@ impl Worker<'_> {
         }
         let payload = pass.fetched.payload.clone()?;
         let download = self.node.chance.named("download").numbered(self.effects.elapsed_millis);
-        self.effects.elapsed_millis +=
-            (download.between(300, 1500) as f64 * self.node.slowness.max(0.0)) as u64;
+        self.effects.elapsed_millis += self.node.paced(download.between(300, 1500));
         match payload.behaviour.contents {
             Contents::Complete => {
                 pass.local.directories.insert(version.to_owned(), payload);
@@ -540,7 +537,6 @@ fn bits_after(before: &Bits, script: Script, effect: Effect, version: &Arc<str>)
             Bits { version: Some(Arc::clone(version)), debris: false }
         }
         (Effect::Ok | Effect::Silent | Effect::Reboot, Script::Uninstall) => Bits::default(),
-        (Effect::Ok | Effect::Silent | Effect::Reboot, Script::Validate) => before.clone(),
         (_, Script::Install | Script::Update) => Bits { debris: true, ..before.clone() },
         (_, Script::Uninstall | Script::Validate) => before.clone(),
     }

@@ -245,9 +245,7 @@ impl Command {
         let delivered = self.count(Detail::Undeliverable) + self.count(Detail::InvalidPlatform) < total;
         if self.cancelled {
             (CommandStatus::Cancelled, "Cancelled")
-        } else if !delivered {
-            (CommandStatus::Failed, "Failed")
-        } else if self.errors() > self.max_errors && self.count(Detail::Failed) > 0 {
+        } else if !delivered || (self.errors() > self.max_errors && self.count(Detail::Failed) > 0) {
             (CommandStatus::Failed, "Failed")
         } else if self.errors() > self.max_errors {
             (CommandStatus::TimedOut, "ExecutionTimedOut")

@@ -92,7 +92,7 @@ impl World {
         let (package, version) = self.document(site, &input.name, number, label)?;
         let attachments = version.files.iter().map(|file| AttachmentContent {
             name: file.name.clone(),
-            size: file.size as i64,
+            size: i64::try_from(file.size).unwrap_or(i64::MAX),
             hash: file.hash.clone(),
             hash_type: "Sha256".to_owned(),
             url: self.link(site, package, version, &file.name),

@@ -70,7 +70,7 @@ impl World {
             self.fleet.nodes[node as usize].history.sent += 1;
             let [low, high] = self.timing.delivery_millis;
             let delay = self.invocation_chance(invocation).named("delivery").between(low, high);
-            self.schedule.add(self.now.plus_millis(delay as i64), Happening::Deliver(invocation));
+            self.schedule.add(self.now.after(delay), Happening::Deliver(invocation));
         }
     }
 
@@ -119,7 +119,7 @@ impl World {
             let [low, high] = self.timing.script_millis;
             chance.named("script").between(low, high)
         };
-        self.schedule.add(self.now.plus_millis(wait as i64), Happening::Begin(at));
+        self.schedule.add(self.now.after(wait), Happening::Begin(at));
     }
 
     /// The agent has waited and works.
@@ -150,11 +150,11 @@ impl World {
                     bits,
                     command_id: Arc::clone(&command_id),
                 };
-                self.schedule.add(self.now.plus_millis(offset as i64), change);
+                self.schedule.add(self.now.after(offset), change);
             }
         }
         if run.report.ending != Ending::NoAnswer {
-            let done = self.now.plus_millis(run.took_millis as i64);
+            let done = self.now.after(run.took_millis);
             self.schedule.add(done, Happening::Answer(at, Box::new(run.report)));
         }
     }

@@ -145,8 +145,8 @@ impl World {
     /// Ping status and the last ping.
     fn ping(&self, node: &Node) -> (PingStatus, WorldTime) {
         if node.reach == Reach::Online {
-            let ago = node.chance.named("ping").between(0, PING_SECONDS.unsigned_abs() * 1000);
-            return (PingStatus::Online, self.now.plus_millis(-(ago as i64)));
+            let ago = node.chance.named("ping").between(0, PING_SECONDS.unsigned_abs());
+            return (PingStatus::Online, self.now.plus_seconds(-ago.cast_signed()));
         }
         let missed = self.now.millis_since(node.reach_since) > PING_SECONDS * 1000;
         (if missed { PingStatus::ConnectionLost } else { PingStatus::Online }, node.reach_since)

@@ -104,13 +104,11 @@ pub(super) fn job(
             )));
         }
     }
-    match document.name {
-        "AWS-ConfigureAWSPackage" => Ok((Job::Package(package_job(parameters)?), EXECUTION_SECONDS)),
-        _ => {
-            let platform = document.platforms.first().copied().unwrap_or(PlatformType::Linux);
-            script_job(platform, parameters)
-        }
+    if document.name == "AWS-ConfigureAWSPackage" {
+        return Ok((Job::Package(package_job(parameters)?), EXECUTION_SECONDS));
     }
+    let platform = document.platforms.first().copied().unwrap_or(PlatformType::Linux);
+    script_job(platform, parameters)
 }
 
 fn package_job(parameters: &BTreeMap<String, Vec<String>>) -> Result<ConfigurePackage, ApiError> {

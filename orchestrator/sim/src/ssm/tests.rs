@@ -20,7 +20,10 @@ fn an_install_changes_the_bits_and_reports_success() {
     let id = trial.install(&ids, "2.0.0");
     trial.pass(120);
     let command = trial.command(&id);
-    assert_eq!((command.status, command.completed_count, command.error_count), (CommandStatus::Success, 6, 0));
+    assert_eq!(
+        (command.status, command.completed_count, command.error_count),
+        (CommandStatus::Success, 6, 0)
+    );
     assert!(ids.iter().all(|id| trial.bits(id).as_deref() == Some("2.0.0")));
     let invocation = &trial.invocations(&id)[0];
     let output = invocation.command_plugins[0].output.clone().unwrap_or_default();
@@ -53,7 +56,8 @@ fn reads_show_nothing_until_the_lag_has_passed() {
     trial.pass(1);
     assert!(trial.commands(ListCommandsInput::default()).0.is_empty());
     assert!(trial.invocations(&id).is_empty());
-    let get = GetCommandInvocationInput { command_id: id.clone(), instance_id: ids[0].clone(), plugin_name: None };
+    let get =
+        GetCommandInvocationInput { command_id: id.clone(), instance_id: ids[0].clone(), plugin_name: None };
     assert_eq!(code(trial.call(HUB, get.clone())), "InvocationDoesNotExist");
     trial.pass(1);
     assert_eq!(trial.commands(ListCommandsInput::default()).0.len(), 1);
@@ -218,7 +222,8 @@ fn probes_print_the_bits_and_not_what_the_agent_believes() {
     let (linux, windows) = (trial.ids(HUB, "web"), trial.ids(HUB, "desk"));
     let line = "hello --version | head -1";
     let a = trial.send(HUB, script(&linux[..1], "AWS-RunShellScript", line)).expect("accepted").command_id;
-    let b = trial.send(HUB, script(&windows[..1], "AWS-RunPowerShellScript", line)).expect("accepted").command_id;
+    let b =
+        trial.send(HUB, script(&windows[..1], "AWS-RunPowerShellScript", line)).expect("accepted").command_id;
     trial.pass(30);
     let output = |trial: &mut Trial, id: &str| trial.invocations(id)[0].command_plugins[0].output.clone();
     assert_eq!(output(&mut trial, &a).as_deref(), Some("1.0.0\n"));
@@ -294,7 +299,8 @@ fn node_listings_page_filter_and_refuse_mixed_filters() {
     trial.pass(600);
     let input = DescribeInstanceInformationInput { max_results: Some(5), ..Default::default() };
     let (first, token) = trial.information(input).expect("listed");
-    let input = DescribeInstanceInformationInput { max_results: Some(5), next_token: token, ..Default::default() };
+    let input =
+        DescribeInstanceInformationInput { max_results: Some(5), next_token: token, ..Default::default() };
     let (second, end) = trial.information(input).expect("listed");
     assert_eq!((first.len(), second.len(), end), (5, 5, None));
     assert_eq!(first[0].ping_status, PingStatus::ConnectionLost);
@@ -310,9 +316,12 @@ fn node_listings_page_filter_and_refuse_mixed_filters() {
     let mixed = vec![tag, string("PingStatus", "Online")];
     let input = DescribeInstanceInformationInput { filters: Some(mixed), ..Default::default() };
     assert_eq!(code(trial.information(input)), "InvalidInstanceInformationFilterValue");
-    let legacy = vec![InstanceInformationFilter { key: "PlatformTypes".into(), value_set: vec!["Windows".into()] }];
-    let input =
-        DescribeInstanceInformationInput { instance_information_filter_list: Some(legacy), ..Default::default() };
+    let legacy =
+        vec![InstanceInformationFilter { key: "PlatformTypes".into(), value_set: vec!["Windows".into()] }];
+    let input = DescribeInstanceInformationInput {
+        instance_information_filter_list: Some(legacy),
+        ..Default::default()
+    };
     assert_eq!(trial.information(input).expect("listed").0.len(), 4);
 }
 
@@ -323,8 +332,10 @@ fn properties_tell_the_architecture() {
     match trial.call(HUB, input) {
         Ok(Response::Ssm(ssm::Response::DescribeInstanceProperties(output))) => {
             assert_eq!(output.instance_properties.len(), 10);
-            assert!(output.instance_properties.iter().all(|row| row.architecture.as_deref() == Some("x86_64")));
-        },
+            assert!(
+                output.instance_properties.iter().all(|row| row.architecture.as_deref() == Some("x86_64"))
+            );
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -352,7 +363,7 @@ fn shared_packages_are_seen_by_arn_in_their_region_only() {
             let names: Vec<_> =
                 output.document_versions.iter().filter_map(|row| row.version_name.clone()).collect();
             assert_eq!(names, ["5.0.0", "4.0.0", "3.0.0", "2.0.0", "1.0.0"]);
-        },
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -389,8 +400,7 @@ fn a_version_that_is_not_active_fails_on_the_node() {
 
 #[test]
 fn a_lost_answer_after_sending_leaves_a_command_to_be_found() {
-    let mut trial =
-        Trial::new("faults: [{ operations: [SendCommand], calls: [1], lose_answer: after }]\n");
+    let mut trial = Trial::new("faults: [{ operations: [SendCommand], calls: [1], lose_answer: after }]\n");
     let ids = trial.ids(HUB, "web");
     let input = SendCommandInput { comment: Some("marker".into()), ..install(&ids, "2.0.0") };
     let reply = trial.world.call(&Trial::caller(HUB), input.into());
@@ -430,8 +440,11 @@ fn faults_of_listings_hide_shorten_and_confuse() {
     trial.world.add_fault(Fault { short_pages: true, ..Fault::default() });
     let (mut seen, mut token, mut pages) = (0, None, 0);
     loop {
-        let input =
-            DescribeInstanceInformationInput { max_results: Some(5), next_token: token, ..Default::default() };
+        let input = DescribeInstanceInformationInput {
+            max_results: Some(5),
+            next_token: token,
+            ..Default::default()
+        };
         let (rows, next) = trial.information(input).expect("listed");
         (seen, pages, token) = (seen + rows.len(), pages + 1, next);
         if token.is_none() {

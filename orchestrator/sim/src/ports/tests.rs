@@ -1,0 +1,152 @@
+//! The in-memory door against the words of the ports.
+
+use wavetrain_model::agent::Status;
+use wavetrain_model::fleet::{Platform, TagMatch};
+use wavetrain_model::id::{AccountId, NodeId, Region, SiteIndex, TagMatchIndex};
+use wavetrain_model::spec::InstallMode;
+use wavetrain_model::time::{Seconds, Timestamp};
+use wavetrain_ports::clock::Clock;
+use wavetrain_ports::distributor::{Distributor, Job, Order, Sent};
+use wavetrain_ports::fleet::Fleet;
+use wavetrain_ports::metrics::Metrics;
+
+use super::*;
+use crate::trial::{HUB, REGION, SPOKE, Trial};
+
+fn cloud(extra: &str) -> (SharedWorld, SimulatedCloud) {
+    let world = SharedWorld::new(Trial::new(extra).world);
+    (world.clone(), SimulatedCloud::new(world, "wavetrain-test"))
+}
+
+fn site(account: &str) -> Site {
+    let is_hub = account == HUB;
+    Site {
+        account: AccountId::new(account),
+        region: Region::new(REGION),
+        role: (!is_hub).then(|| format!("arn:aws:iam::{account}:role/spoke")),
+        external_id: (!is_hub).then(|| "secret".to_owned()),
+    }
+}
+
+fn order(nodes: Vec<NodeId>, job: Job) -> Order {
+    Order {
+        job,
+        nodes,
+        comment: "marker".to_owned(),
+        deliver_within: Seconds(600),
+        max_concurrency: 50,
+        max_errors: None,
+    }
+}
+
+fn install(version: &str) -> Job {
+    Job::Install {
+        package: format!("arn:aws:ssm:{REGION}:{HUB}:document/hello"),
+        version: version.to_owned(),
+        mode: InstallMode::Reinstall,
+        arguments: BTreeMap::from([("SSM_site".to_owned(), "a".to_owned())]),
+    }
+}
+
+async fn linux(cloud: &SimulatedCloud) -> Vec<NodeId> {
+    let nodes = cloud.nodes(&site(SPOKE), SiteIndex(0), &[]).await.expect("listed");
+    nodes.into_iter().filter(|node| node.platform == Platform::Linux).map(|node| node.id).collect()
+}
+
+#[tokio::test]
+async fn discovery_reads_nodes_tags_and_the_shared_package() {
+    let (_, cloud) = cloud("faults: [{ short_pages: true }]\n");
+    assert_eq!(cloud.caller_account().await.expect("known").as_str(), HUB);
+    let question = TagMatch { key: "service".to_owned(), values: vec!["web".to_owned()] };
+    let nodes = cloud.nodes(&site(SPOKE), SiteIndex(3), &[question]).await.expect("listed");
+    assert_eq!(nodes.len(), 10);
+    assert_eq!(nodes.iter().filter(|node| node.tags.has(TagMatchIndex(0))).count(), 6);
+    let owner = AccountId::new(HUB);
+    let wanted = ["2.0.0".to_owned(), "9.9.9".to_owned()];
+    let view = cloud.package(&site(SPOKE), "hello", &owner, &wanted, true).await.expect("seen");
+    assert!(view.name.starts_with("arn:aws:ssm:"));
+    assert_eq!(view.default_version.as_deref(), Some("1.0.0"));
+    let manifest = view.versions["2.0.0"].manifest.as_ref().expect("read");
+    assert!(manifest.packages["windows"]["_any"].contains_key("x86_64"));
+    assert!(manifest.update_script.values().all(|has| *has));
+    let none = cloud.package(&site(SPOKE), "nobody", &owner, &wanted, false).await.expect("empty");
+    assert!(none.versions.is_empty());
+    assert!(cloud.check_documents(&site(SPOKE), &["AWS-ConfigureAWSPackage"]).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_command_is_sent_found_by_its_comment_and_read() {
+    let (world, cloud) = cloud("");
+    let clock = SimulatedClock::new(world.clone());
+    let nodes = linux(&cloud).await;
+    let since = clock.now();
+    let Sent::Accepted { command } = cloud.send(&site(SPOKE), &order(nodes.clone(), install("2.0.0"))).await
+    else {
+        panic!("not sent");
+    };
+    clock.sleep_until(since.plus(Seconds(120))).await;
+    let listing = cloud.commands(&site(SPOKE), since, 10).await.expect("listed");
+    assert!(listing.complete && listing.commands[0].over);
+    assert_eq!((listing.commands[0].comment.as_str(), listing.commands[0].completed), ("marker", 6));
+    let invocations = cloud.invocations(&site(SPOKE), &command).await.expect("read");
+    assert!(invocations.iter().all(|one| one.status == Status::Success && one.exit_code == Some(0)));
+    assert!(nodes.iter().all(|node| world.with(|world| {
+        world.node(node.as_str()).and_then(|node| node.bits_of("hello").version).as_deref() == Some("2.0.0")
+    })));
+}
+
+#[tokio::test]
+async fn failures_are_told_apart_as_for_the_real_service() {
+    let faults = "faults:\n  - { operations: [SendCommand], calls: [1], lose_answer: after }\n  - { operations: [SendCommand], calls: [2], throttle: { per_second: 0, burst: 0 } }\n  - { operations: [ListCommands], unreachable: refused }\n";
+    let (_, cloud) = cloud(faults);
+    let nodes = linux(&cloud).await;
+    let order = order(nodes, install("2.0.0"));
+    assert!(matches!(cloud.send(&site(SPOKE), &order).await, Sent::Unknown(_)));
+    match cloud.send(&site(SPOKE), &order).await {
+        Sent::Refused(failure) => assert_eq!(failure.class, Class::Throttled),
+        other => panic!("{other:?}"),
+    }
+    let bad = Order { nodes: vec![NodeId::new("i-00000000000000000")], ..order };
+    match cloud.send(&site(SPOKE), &bad).await {
+        Sent::InvalidNodes { nodes, .. } => assert_eq!(nodes, bad.nodes),
+        other => panic!("{other:?}"),
+    }
+    let dead = cloud.commands(&site(SPOKE), Timestamp(0), 10).await.expect_err("dead");
+    assert_eq!(dead.class, Class::Unavailable);
+    let stranger = Site { external_id: None, ..site(SPOKE) };
+    let denied = cloud.nodes(&stranger, SiteIndex(0), &[]).await.expect_err("denied");
+    assert_eq!(denied.class, Class::Denied);
+}
+
+#[tokio::test]
+async fn sessions_are_renewed_when_they_have_run_out() {
+    let (world, cloud) = cloud("");
+    assert!(cloud.alarms(&site(SPOKE), &[], Some("x")).await.is_ok());
+    world.with(|world| world.advance_to(world.now().plus_seconds(7200)));
+    assert!(cloud.alarms(&site(SPOKE), &[], Some("x")).await.is_ok());
+    let assumed =
+        world.with(|world| world.calls().iter().filter(|call| call.operation == "AssumeRole").count());
+    assert_eq!(assumed, 2);
+}
+
+#[tokio::test]
+async fn sleepers_wake_in_order_and_time_jumps_between_them() {
+    let (world, _) = cloud("");
+    let clock = SimulatedClock::new(world);
+    let start = clock.now();
+    let woken = Arc::new(Mutex::new(Vec::new()));
+    let tasks: Vec<_> = [30_u32, 10, 20]
+        .into_iter()
+        .map(|seconds| {
+            let (clock, woken) = (clock.clone(), Arc::clone(&woken));
+            tokio::spawn(async move {
+                clock.sleep_until(start.plus(Seconds(seconds))).await;
+                woken.lock().expect("whole").push((seconds, clock.now().since(start).0));
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("woken");
+    }
+    assert_eq!(*woken.lock().expect("whole"), [(10, 10), (20, 20), (30, 30)]);
+}
