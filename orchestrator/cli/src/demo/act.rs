@@ -119,7 +119,7 @@ pub async fn play(context: &Context, act: Act, nodes: u32) -> Result<Played, Sto
 }
 
 async fn play_on(context: &Context, act: Act, stage: &Stage, began: Instant) -> Result<Played, Stop> {
-    let before = truth::nodes(stage.endpoint_url()).await?;
+    let before = stage.look(truth::nodes);
     let plan = stage.plan(context).await?;
     let id = RolloutId::new(uuid::Uuid::now_v7().to_string());
     let finished = {
@@ -147,8 +147,8 @@ async fn play_on(context: &Context, act: Act, stage: &Stage, began: Instant) -> 
         }
     }
     .map_err(|error| Stop::new(Exit::Unexpected, chain(&error)))?;
-    let after = truth::nodes(stage.endpoint_url()).await?;
-    let calls = truth::calls(stage.endpoint_url()).await?;
+    let after = stage.look(truth::nodes);
+    let calls = stage.look(|world| world.calls().len() as u64);
     let log = stage.log(&id).await?;
     let checks = checks::all(act, &finished, &log, &before, &after);
     let world_seconds = finished.state.updated_at.since(finished.state.started_at).0;

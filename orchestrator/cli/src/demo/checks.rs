@@ -76,7 +76,7 @@ impl Pair<'_> {
             let first = self
                 .nodes_of(wave)
                 .flat_map(|node| node.installs(self.target()))
-                .map(|receipt| receipt.at())
+                .map(|receipt| receipt.at)
                 .min();
             let Some(first) = first else { continue };
             began += 1;
@@ -98,13 +98,13 @@ impl Pair<'_> {
 
     /// A rollback changes the nodes of earlier waves again, much later: only changes before `until` belong to the wave.
     fn last_change_before(&self, wave: WaveIndex, until: Timestamp) -> Timestamp {
-        let changes = self.nodes_of(wave).flat_map(|node| &node.changes).map(|change| change.at());
+        let changes = self.nodes_of(wave).flat_map(|node| node.changed_at.iter().copied());
         changes.filter(|at| *at <= until).max().unwrap_or_default()
     }
 
     fn everyone_has_it(&self) -> Check {
         let target = Some(self.target());
-        let without = self.after.values().filter(|node| node.version() != target);
+        let without = self.after.values().filter(|node| node.version.as_deref() != target);
         let faults: Vec<String> = without.map(|node| has(node)).collect();
         check("everyone_has_it", &faults, format!("{} nodes really have {}", self.after.len(), self.target()))
     }
@@ -121,9 +121,9 @@ impl Pair<'_> {
         let mut versions: BTreeMap<&str, u32> = BTreeMap::new();
         let mut faults = Vec::new();
         for node in &touched {
-            let had = self.before.get(node.id.as_str()).and_then(|before| before.version());
+            let had = self.before.get(node.id.as_str()).and_then(|before| before.version.as_deref());
             *versions.entry(had.unwrap_or("none")).or_default() += 1;
-            if node.version() != had {
+            if node.version.as_deref() != had {
                 faults.push(format!("{}, had {}", has(node), had.unwrap_or("nothing")));
             }
         }
@@ -142,8 +142,8 @@ impl Pair<'_> {
         let others: Vec<&&Node> =
             self.after.values().filter(|node| node.installs(self.target()).next().is_none()).collect();
         let changed = others.iter().filter(|node| {
-            let had = self.before.get(node.id.as_str()).and_then(|before| before.version());
-            node.was_changed() || node.version() != had || !node.changes.is_empty()
+            let had = self.before.get(node.id.as_str()).and_then(|before| before.version.as_deref());
+            node.was_changed() || node.version.as_deref() != had || !node.changed_at.is_empty()
         });
         let faults: Vec<String> = changed.map(|node| format!("{} was changed", node.id)).collect();
         check("others_are_untouched", &faults, format!("{} other nodes got no package command", others.len()))
@@ -205,7 +205,7 @@ fn install_intent(entry: &Entry) -> Option<u64> {
 }
 
 fn has(node: &Node) -> String {
-    format!("{} ({}) has {}", node.id, node.platform, node.version().unwrap_or("nothing"))
+    format!("{} ({}) has {}", node.id, node.platform, node.version.as_deref().unwrap_or("nothing"))
 }
 
 fn check(name: &'static str, faults: &[String], found: String) -> Check {

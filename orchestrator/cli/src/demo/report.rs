@@ -113,7 +113,8 @@ fn act(played: &Played) -> Value {
 
 fn counts(before: &[Node], after: &[Node]) -> Counts {
     let mut counts = Counts::new();
-    let key = |node: &Node| (node.platform.clone(), node.version().unwrap_or("none").to_owned());
+    let key =
+        |node: &Node| (node.platform.to_owned(), node.version.clone().unwrap_or_else(|| "none".to_owned()));
     for node in before {
         counts.entry(key(node)).or_default().0 += 1;
     }

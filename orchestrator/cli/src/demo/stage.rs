@@ -73,9 +73,9 @@ impl Stage {
         Ok(Self { act, world, folder, cloud, store, time })
     }
 
-    /// Where the world listens.
-    pub fn endpoint_url(&self) -> &str {
-        &self.world.endpoint_url
+    /// Looks at the world itself, past the door.
+    pub fn look<T>(&self, at: impl FnOnce(&World) -> T) -> T {
+        self.world.with(|world| at(world))
     }
 
     /// The plan of the act.
