@@ -121,11 +121,16 @@ impl Trace {
     }
 }
 
-/// The end of an output, short enough to keep as evidence. The caller has redacted it.
+/// The end of an output, short enough to keep as evidence; cut at a word, with `…` in front. The caller has redacted it.
 pub fn excerpt(output: &str) -> String {
     let text = output.trim();
     let skip = text.chars().count().saturating_sub(EXCERPT_CHARS);
-    text.chars().skip(skip).collect()
+    if skip == 0 {
+        return text.to_owned();
+    }
+    let tail: String = text.chars().skip(skip).collect();
+    let tail = tail.split_once(char::is_whitespace).map_or(tail.as_str(), |(_, rest)| rest);
+    format!("… {}", tail.trim_start())
 }
 
 /// Removes query strings from URLs: a failed download prints the attachment's presigned address, signature included.
@@ -175,6 +180,13 @@ mod tests {
         assert!(!clean.contains("abc"), "{clean}");
         assert!(clean.contains("https://b.s3.amazonaws.com/a.zip?<redacted>"), "{clean}");
         assert!(clean.contains("failed to verify"), "{clean}");
+    }
+
+    #[test]
+    fn a_long_output_is_cut_at_a_word() {
+        let text = format!("Initiating tool 2 install {}Failed to install", "word ".repeat(200));
+        let short = excerpt(&text);
+        assert!(short.starts_with("… word ") && short.ends_with("Failed to install"), "{short}");
     }
 
     #[test]
