@@ -1,3 +1,4 @@
 //! The one integration crate: what no single crate can test about itself.
 
+mod golden;
 mod layers;

@@ -1,5 +1,6 @@
 //! The wave graph for Graphviz and Mermaid.
 
+use super::super::refusal::plural;
 use super::summary::{Summary, WaveSummary};
 use std::fmt::Write;
 use wavetrain_model::plan::Plan;
@@ -42,7 +43,7 @@ fn label(wave: &WaveSummary) -> Vec<String> {
     let mut lines = vec![
         wave.name.clone(),
         format!("{}{scope}", wave.take),
-        format!("{} nodes, {} of {}", wave.size, wave.cumulative, wave.population),
+        format!("{}, {} of {}", plural(wave.size as usize, "node"), wave.cumulative, wave.population),
     ];
     if wave.bake_seconds > 0 {
         lines.push(format!("bake {}", Seconds(wave.bake_seconds)));
