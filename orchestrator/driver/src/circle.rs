@@ -130,6 +130,7 @@ impl Circle {
 
     /// Goes round until there is a reason to leave, and leaves the log as it should be found.
     pub(crate) async fn run(&mut self) -> Result<Reason, Error> {
+        self.knock();
         let reason = self.rounds().await?;
         self.wind_down().await?;
         Ok(if self.state.is_over() { Reason::Ended } else { reason })

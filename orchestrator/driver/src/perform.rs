@@ -23,6 +23,8 @@ pub(crate) enum Outcome {
     Performed { intent: IntentId, answer: Option<Answer> },
     /// A site's commands were listed for their counters; None: not called.
     Listed { site: SiteIndex, listing: Option<Result<Listing, Failure>> },
+    /// A held site was asked whether it answers again; None: not called.
+    Knocked { site: SiteIndex, answer: Option<Result<Listing, Failure>> },
     /// One command's invocations were read; None: not called.
     Read { site: SiteIndex, intent: IntentId, rows: Option<Result<Vec<Invocation>, Failure>> },
     /// A site's commands were searched for markers; None: not called.
@@ -88,6 +90,12 @@ impl Hands {
     /// Lists a site's commands for their markers.
     pub(crate) async fn search(self, site: SiteIndex, since: Timestamp, limit: usize) -> Outcome {
         Outcome::Searched { site, listing: self.commands(site, since, limit).await }
+    }
+
+    /// Asks a site for next to nothing.
+    pub(crate) async fn knock(self, site: SiteIndex) -> Outcome {
+        let now = self.line.clock.now();
+        Outcome::Knocked { site, answer: self.commands(site, now, 1).await }
     }
 
     async fn commands(

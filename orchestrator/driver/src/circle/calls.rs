@@ -9,6 +9,7 @@ use std::collections::btree_map::Entry;
 use tokio::task::JoinError;
 use wavetrain_engine::due::{Due, Measurement};
 use wavetrain_engine::input::{Answer, Input, Report, Trouble};
+use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{IntentId, SiteIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::state::{self, Phase, State};
@@ -42,6 +43,16 @@ impl Circle {
         self.searches.follow(now, &wanted.collect::<Vec<_>>());
         for (site, since) in self.searches.begin(now) {
             self.tasks.spawn(self.hands.clone().search(site, since, SEARCH_LIMIT));
+        }
+    }
+
+    /// Asks every site that was lost whether it is back. Whoever starts us again has perhaps mended it, and what
+    /// is held asks nothing by itself.
+    pub(super) fn knock(&mut self) {
+        for hold in &self.state.holds {
+            if let Kind::Site(site) = hold.kind {
+                self.tasks.spawn(self.hands.clone().knock(site));
+            }
         }
     }
 
@@ -113,6 +124,7 @@ impl Circle {
                     self.tasks.spawn(self.hands.clone().read(site, intent, command));
                 }
             }
+            Outcome::Knocked { site, answer } => self.note_health(site, now, answer.as_ref()),
             Outcome::Read { site, intent, rows } => {
                 self.note_health(site, now, rows.as_ref());
                 self.observe(site, now, intent, rows.and_then(Result::ok).as_deref());

@@ -271,7 +271,8 @@ impl Fleet for Aws {
     }
 
     async fn check_documents(&self, site: &Site, names: &[&str]) -> Result<(), Failure> {
-        assert_eq!(names, ["AWS-ConfigureAWSPackage", "AWS-RunShellScript"]);
+        let known = ["AWS-ConfigureAWSPackage", "AWS-RunShellScript"];
+        assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
         self.deaf(site, "documents").map(|_| ())
     }
 }
