@@ -3,6 +3,7 @@
 mod aws;
 mod course;
 mod fixture;
+mod full;
 mod lease;
 mod sending;
 mod stopping;

@@ -106,7 +106,7 @@ async fn a_process_that_dies_at_any_moment_of_a_rollback_still_restores_every_no
 /// Drives, and lets the process die in the middle of its n-th send; then another takes over.
 async fn dies_in_send(stage: &Stage, n: usize, fault: Fault) -> Phase {
     let died = std::sync::Arc::new(tokio::sync::Notify::new());
-    let dies = died.clone();
+    let notify = died.clone();
     {
         let mut world = stage.aws.world();
         let fine = world.send_faults.len().max(n - 1);
@@ -115,7 +115,7 @@ async fn dies_in_send(stage: &Stage, n: usize, fault: Fault) -> Phase {
         world.send_faults.push_back(fault);
         world.on_send = Some(OnSend(Box::new(move |count| {
             if count == n {
-                dies.notify_one();
+                notify.notify_one();
             }
         })));
     }
