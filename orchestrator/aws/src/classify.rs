@@ -100,7 +100,10 @@ where
     match (error.message().map(str::trim).filter(|text| !text.is_empty()), error.code()) {
         (Some(message), _) => message.to_owned(),
         (None, Some(code)) => code.to_owned(),
-        (None, None) => chain(error),
+        (None, None) => {
+            let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+            format!("an answer that makes no sense (HTTP status {status}): {}", chain(error))
+        }
     }
 }
 
@@ -109,7 +112,12 @@ fn unanswered(error: &(dyn Error + 'static), stage: Stage) -> Symptom {
         return without_credentials(credentials);
     }
     let stage = if never_connected(error) { Stage::Unconnected } else { stage };
-    Symptom { stage, code: String::new(), message: chain(error) }
+    let what = match stage {
+        Stage::Unconnected => "no connection",
+        Stage::Unbuilt => "request not sent",
+        _ => "no answer",
+    };
+    Symptom { stage, code: String::new(), message: format!("{what}: {}", chain(error)) }
 }
 
 /// A session that could not be had: STS's own answer, if there is one, says why.
@@ -219,7 +227,7 @@ fn of_status(status: u16, effect: Effect) -> Class {
 /// What a person can do about it, appended to what the service said.
 fn advice(symptom: &Symptom, class: Class, role: Option<&Role>) -> String {
     match (symptom.stage, role) {
-        (Stage::Credentials(Class::Denied | Class::Invalid | Class::Expired), Some(role)) => {
+        (Stage::Credentials(Class::Denied | Class::Invalid | Class::NotFound), Some(role)) => {
             let external_id = match &role.external_id {
                 Some(id) => format!("`{id}` was sent"),
                 None => "none was sent".to_owned(),
@@ -230,6 +238,10 @@ fn advice(symptom: &Symptom, class: Class, role: Option<&Role>) -> String {
                 role.arn
             );
         }
+        (Stage::Credentials(Class::Expired), _) => {
+            return "; the caller's own credentials have run out: sign in again".to_owned();
+        }
+        (Stage::Credentials(_), Some(role)) => return format!("; while assuming role {}", role.arn),
         (Stage::Credentials(Class::Denied), None) => {
             return "; no usable AWS credentials: set AWS_PROFILE or the AWS_ACCESS_KEY_ID variables, or sign in".to_owned();
         }
@@ -268,10 +280,21 @@ fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dy
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// An error and its sources in one line, without repetitions.
+/// An error and its sources in one line, without repetitions and without the SDK's names for its own layers.
 fn chain(error: &(dyn Error + 'static)) -> String {
+    const LAYERS: [&str; 9] = [
+        "",
+        "other",
+        "io error",
+        "dispatch failure",
+        "response error",
+        "service error",
+        "unhandled error",
+        "request has timed out",
+        "an error occurred while loading credentials",
+    ];
     let mut texts: Vec<String> = Vec::new();
-    for text in sources(error).map(ToString::to_string).filter(|text| !text.is_empty()) {
+    for text in sources(error).map(ToString::to_string).filter(|text| !LAYERS.contains(&text.as_str())) {
         if !texts.iter().any(|earlier| earlier.contains(&text)) {
             texts.push(text);
         }

@@ -27,6 +27,11 @@ const READ: Duration = Duration::from_secs(20);
 const ATTEMPT: Duration = Duration::from_secs(30);
 /// One call with the SDK's own repetitions.
 const CALL: Duration = Duration::from_secs(100);
+/// Having credentials, all repetitions included.
+const IDENTITY: Duration = Duration::from_secs(20);
+/// `AssumeRole` with the SDK's own repetitions: ends before [`IDENTITY`], whose own end says nothing about why and cannot be
+/// told from an answer that was lost.
+const ASSUME: Duration = Duration::from_secs(15);
 /// Attempts of a call that only reads. Few: the caller paces itself and wants to see throttling.
 const READ_ATTEMPTS: u32 = 3;
 /// Where to ask who we are when nothing names a Region; every account of the commercial partition has it.
@@ -197,7 +202,7 @@ async fn from_environment(options: &Options, http: SharedHttpClient) -> SdkConfi
 
 /// A cache of its own for each identity; the SDK renews what it holds ten seconds before it runs out.
 pub(crate) fn identity_cache() -> aws_sdk_ssm::config::SharedIdentityCache {
-    aws_config::identity::IdentityCache::lazy().load_timeout(Duration::from_secs(20)).build()
+    aws_config::identity::IdentityCache::lazy().load_timeout(IDENTITY).build()
 }
 
 /// Pinned: a newer SDK must not change time-outs and retries under a running rollout.
@@ -216,6 +221,11 @@ fn timeouts() -> TimeoutConfig {
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(CALL)
         .build()
+}
+
+/// Limits for `AssumeRole`.
+pub(crate) fn assume_timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ASSUME).operation_timeout(ASSUME).build()
 }
 
 fn app_name() -> AppName {

@@ -166,8 +166,9 @@ impl Sites {
 
     /// No call yet: the session begins with the first request that needs it.
     async fn assume(&self, role: &Role) -> SdkConfig {
+        let base = self.base.clone().into_builder().timeout_config(client::assume_timeouts()).build();
         let mut provider =
-            AssumeRoleProvider::builder(&role.arn).session_name(&self.session_name).configure(&self.base);
+            AssumeRoleProvider::builder(&role.arn).session_name(&self.session_name).configure(&base);
         if let Some(external_id) = &role.external_id {
             provider = provider.external_id(external_id);
         }

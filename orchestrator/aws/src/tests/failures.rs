@@ -159,6 +159,7 @@ async fn expired_hub_credentials_are_expired_behind_a_role_too() {
     let aws = fake.aws().await;
     let failure = aws.commands(&spoke("eu-west-1"), Timestamp(0), 1).await.unwrap_err();
     assert_eq!(failure.class, Class::Expired, "{failure}");
+    assert!(failure.message.ends_with("sign in again"), "{failure}");
 }
 
 #[tokio::test]
@@ -184,4 +185,16 @@ async fn addresses_in_messages_lose_their_signatures() {
     let aws = Fake::new(move |_| refusal(400, "ValidationException", text)).aws().await;
     let failure = aws.cancel(&hub(), &CommandId::from("c")).await.unwrap_err();
     assert!(!failure.message.contains("abc"), "{}", failure.message);
+}
+
+#[tokio::test]
+async fn trouble_on_the_way_to_a_role_is_named_and_means_that_nothing_was_sent() {
+    let fake = Fake::whole(|_| {
+        Answer::Broken(ConnectorError::timeout(io::Error::from(io::ErrorKind::TimedOut).into()))
+    });
+    let sent = fake.aws().await.send(&spoke("eu-west-1"), &order()).await;
+    let Sent::Refused(failure) = sent else { panic!("{sent:?}") };
+    assert_eq!(failure.class, Class::Unavailable);
+    assert!(failure.message.contains("while assuming role arn:aws:iam::222222222222:role/"), "{failure}");
+    assert!(fake.calls("SendCommand").is_empty());
 }
