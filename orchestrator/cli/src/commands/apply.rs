@@ -1,6 +1,6 @@
 //! `apply`: carry a plan file out, or go on with its rollout.
 
-use super::context::{Context, Time, holder, person};
+use super::context::{Context, Time, holder, is_gone, person};
 use super::{files, find, look, planning};
 use crate::args::{Apply, Format, OnHold};
 use crate::exit::{Exit, Stop};
@@ -15,11 +15,12 @@ use wavetrain_engine::planner;
 use wavetrain_model::id::RolloutId;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::spec::Rollout;
+use wavetrain_model::time::Timestamp;
 use wavetrain_ports::Cloud;
 use wavetrain_store::Store;
 
 /// Real seconds after which a lease that was not given back runs out.
-const LEASE_SECONDS: f64 = 30.0;
+const LEASE_SECONDS: f64 = 15.0;
 
 /// Real seconds between two looks for orders.
 const MAILBOX_SECONDS: f64 = 1.0;
@@ -82,16 +83,33 @@ async fn resume(
             name = spec.name
         )));
     }
+    wait_for_the_dead(context, store, rollout, time).await?;
     if let Some(holder) = find::runner(store, rollout, time.now()).await? {
         return Err(Stop::new(Exit::Refused, format!("`{}` is being carried out by {holder}", spec.name))
             .help(
-                "`wavetrain watch` follows it; if that process is gone, its lease runs out within a minute",
+                "`wavetrain watch` follows it; orders such as `wavetrain pause` reach it from any terminal",
             ));
     }
     context
         .console
         .note(&format!("going on with rollout {} ({}): {}", spec.name, rollout.id, rollout.summary.headline));
     Ok(find::id_of(rollout))
+}
+
+/// A process that was killed leaves its lease behind. It cannot be taken from it, but it runs out soon.
+async fn wait_for_the_dead(
+    context: &Context,
+    store: &dyn Store,
+    rollout: &wavetrain_store::Rollout,
+    time: &Time,
+) -> Result<(), Stop> {
+    let Some(lease) = store.lease(&rollout.resource).await? else { return Ok(()) };
+    let until = Timestamp(lease.expires_at_ms);
+    if until > time.now() && is_gone(&lease.holder) {
+        context.console.note("the process that ran this rollout is gone; waiting until its lease runs out");
+        time.clock.sleep_until(until).await;
+    }
+    Ok(())
 }
 
 fn nothing_to_do(context: &Context, plan: &Plan, output: Format) -> Result<Exit, Stop> {

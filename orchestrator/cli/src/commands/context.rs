@@ -74,6 +74,11 @@ impl Context {
         }
     }
 
+    /// Now, for looking only: a simulated AWS that is gone must not hide what the state says.
+    pub async fn now_to_look(&self) -> Timestamp {
+        self.time().await.map_or_else(|_| crate::clock::wall_now(), |time| time.now())
+    }
+
     /// The clock that rollouts in this state are run by.
     pub async fn time(&self) -> Result<Time, Stop> {
         let Some(asked) = &self.global.sim_clock else {
@@ -100,6 +105,34 @@ pub fn person() -> String {
 
 /// A name for this process that no other process has.
 pub fn holder() -> String {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned());
-    format!("{host} process {} {}", std::process::id(), uuid::Uuid::now_v7())
+    format!("{} process {} {}", host(), std::process::id(), uuid::Uuid::now_v7())
+}
+
+/// Whether the process of this name is known to be gone: it ran on this machine, and no process has its number now.
+/// Only Linux tells without unsafe code; elsewhere nothing is known.
+pub fn is_gone(holder: &str) -> bool {
+    let mut words = holder.strip_prefix(&host()).into_iter().flat_map(str::split_whitespace);
+    match (words.next(), words.next().and_then(|number| number.parse::<u32>().ok())) {
+        (Some("process"), Some(number)) => {
+            std::path::Path::new("/proc/self").exists()
+                && !std::path::Path::new(&format!("/proc/{number}")).exists()
+        }
+        _ => false,
+    }
+}
+
+fn host() -> String {
+    std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_not_gone_and_one_of_another_machine_is_not_judged() {
+        assert!(!is_gone(&holder()));
+        assert!(!is_gone("elsewhere process 4294967295 x"));
+        assert!(!is_gone("something else"));
+    }
 }

@@ -7,6 +7,7 @@ use crate::exit::{Exit, Stop, chain};
 use crate::print::status::View;
 use crate::print::{listing, status, summary, words};
 use wavetrain_driver::log::Record;
+use wavetrain_driver::progress::headline;
 use wavetrain_model::state::Phase;
 use wavetrain_store::{Rollout, Store};
 
@@ -16,7 +17,7 @@ pub async fn status(context: &Context, said: Option<&str>, output: Format) -> Re
         return nothing(context, output);
     };
     let record = load(store.as_ref(), &rollout).await?;
-    let now = context.time().await?.now();
+    let now = context.now_to_look().await;
     let runner = find::runner(store.as_ref(), &rollout, now).await?;
     let view =
         View { id: &rollout.id, plan: &record.plan, state: &record.state, now, runner: runner.as_deref() };
@@ -36,9 +37,9 @@ pub async fn waits_for(context: &Context, said: Option<&str>) -> Result<Exit, St
         return nothing(context, Format::Text);
     };
     let Record { plan, state, .. } = load(store.as_ref(), &rollout).await?;
-    let now = context.time().await?.now();
+    let now = context.now_to_look().await;
     let runner = find::runner(store.as_ref(), &rollout, now).await?;
-    let mut text = format!("{} is {}\n", rollout.summary.name, words::phase_sentence(&state.phase));
+    let mut text = format!("{}: {}\n", rollout.summary.name, headline(&plan, &state));
     for hold in &state.holds {
         text.push_str(&words::hold_lines(&plan, hold, now));
     }

@@ -10,6 +10,7 @@ use crate::print::words;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use wavetrain_driver::progress::phase_word;
 use wavetrain_model::time::Seconds;
 
 /// Nodes by platform and version, before and after.
@@ -81,7 +82,7 @@ fn act(played: &Played) -> Value {
     json!({
         "scenario": played.act.name,
         "package_version": played.act.version,
-        "phase": words::phase(&state.phase),
+        "phase": phase_word(state),
         "nodes": played.after.len(),
         "planned": plan.nodes.len(),
         "touched": touched(&played.finished).count(),

@@ -5,6 +5,7 @@ use super::words;
 use crate::console::Paint;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
+use wavetrain_driver::progress::{headline, phase_word};
 use wavetrain_model::gate::Verdict;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
@@ -44,9 +45,9 @@ pub fn text(view: View<'_>, paint: Paint) -> String {
 fn heading(view: View<'_>, paint: Paint) -> String {
     let View { id, plan, state, now, runner } = view;
     let spec = &plan.spec;
-    let phase = paint.tone(words::phase_tone(&state.phase), words::phase_sentence(&state.phase));
+    let standing = paint.tone(words::phase_tone(&state.phase), &headline(plan, state));
     let mut text = format!(
-        "{} ({id})\n{} {} to {} in {}\n{phase}\n",
+        "{} ({id})\n{} {} to {} in {}\n{standing}\n",
         spec.name,
         spec.package.name,
         spec.package.version,
@@ -129,7 +130,7 @@ pub fn document(view: View<'_>) -> Value {
         "id": id,
         "name": spec.name,
         "package": { "name": spec.package.name, "version": spec.package.version },
-        "phase": words::phase(&state.phase),
+        "phase": phase_word(state),
         "over": state.is_over(),
         "run_by": runner,
         "plan_digest": plan.digest,
@@ -377,7 +378,7 @@ pub mod tests {
         let view = View { id: "0190", plan: &plan, state: &state, now: Timestamp(0), runner: Some("host 1") };
         let document = document(view);
         assert_eq!(document["version"], 1);
-        assert_eq!(document["phase"], "running");
+        assert_eq!(document["phase"], "held");
         assert_eq!(document["waves"][0]["outcomes"]["succeeded"], 1);
         assert_eq!(document["holds"][0]["what"], "paused");
         assert_eq!(document["run_by"], "host 1");

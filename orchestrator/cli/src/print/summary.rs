@@ -8,6 +8,7 @@ use crate::console::Paint;
 use crate::exit::Exit;
 use serde_json::{Value, json};
 use std::fmt::Write;
+use wavetrain_driver::progress::headline;
 use wavetrain_model::id::NodeIndex;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{Ending, Phase, Restoration, State};
@@ -18,8 +19,8 @@ const ROWS_SHOWN: usize = 50;
 /// For people.
 pub fn text(view: View<'_>, paint: Paint) -> String {
     let View { plan, state, .. } = view;
-    let phase = paint.tone(words::phase_tone(&state.phase), words::phase_sentence(&state.phase));
-    let mut text = format!("\n{}: {phase}\n\n", plan.spec.name);
+    let standing = paint.tone(words::phase_tone(&state.phase), &headline(plan, state));
+    let mut text = format!("\n{}: {standing}\n\n", plan.spec.name);
     text.push_str(&waves(plan, state).text(2));
     let _ = writeln!(text, "\nnodes: {}", words::tally(&state.tally));
     for sentence in bad_verdicts(plan, state) {

@@ -8,19 +8,6 @@ use wavetrain_model::plan::{Before, Plan};
 use wavetrain_model::state::{Ending, Phase, Tally, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
 
-/// The phase in one word.
-pub fn phase(phase: &Phase) -> &'static str {
-    match phase {
-        Phase::Running => "running",
-        Phase::RollingBack => "rolling_back",
-        Phase::Aborting => "aborting",
-        Phase::Ended(Ending::Completed) => "completed",
-        Phase::Ended(Ending::RolledBack) => "rolled_back",
-        Phase::Ended(Ending::RolledBackWithExceptions) => "rolled_back_with_exceptions",
-        Phase::Ended(Ending::Aborted) => "aborted",
-    }
-}
-
 /// The phase for people.
 pub fn phase_sentence(phase: &Phase) -> &'static str {
     match phase {
@@ -86,7 +73,7 @@ pub fn hold_lines(plan: &Plan, hold: &Hold, now: Timestamp) -> String {
 /// A gate's name.
 pub fn gate(plan: &Plan, which: Which) -> &str {
     match which {
-        Which::Install => "install results",
+        Which::Install => "install budget",
         Which::Planned(gate) => &plan.spec.gates[gate.at()].name,
     }
 }
