@@ -2,7 +2,6 @@
 
 use super::fill::Members;
 use super::strata::Ranked;
-use std::collections::BTreeMap;
 use wavetrain_model::id::{BatchIndex, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::limit::NODES_PER_COMMAND;
 use wavetrain_model::plan::{Batch, PlannedWave};
@@ -27,13 +26,17 @@ pub(super) fn cut(waves: Vec<Members>, ranked: &Ranked) -> (Vec<PlannedWave>, Ve
 }
 
 fn append(batches: &mut Vec<Batch>, wave: WaveIndex, nodes: &[NodeIndex], ranked: &Ranked) {
-    let mut by_site: BTreeMap<SiteIndex, Vec<NodeIndex>> = BTreeMap::new();
+    let sites = ranked.strata.last().map_or(0, |stratum| stratum.site.at() + 1);
+    let mut by_site: Vec<Vec<NodeIndex>> = vec![Vec::new(); sites];
     for node in nodes {
         let stratum = ranked.nodes[node.at()].stratum;
-        by_site.entry(ranked.strata[stratum.at()].site).or_default().push(*node);
+        by_site[ranked.strata[stratum.at()].site.at()].push(*node);
     }
-    let mut turns: Vec<_> =
-        by_site.iter().map(|(site, nodes)| (*site, nodes.chunks(NODES_PER_COMMAND))).collect();
+    let mut turns: Vec<_> = by_site
+        .iter()
+        .enumerate()
+        .map(|(site, nodes)| (SiteIndex(site as u32), nodes.chunks(NODES_PER_COMMAND)))
+        .collect();
     while !turns.is_empty() {
         turns.retain_mut(|(site, chunks)| {
             let chunk = chunks.next();

@@ -68,6 +68,7 @@ pub(super) fn survey<'a>(
         ledger: ledger(inputs),
         busy: inputs.busy,
         excluded_ids: inputs.spec.fleet.exclude_nodes.iter().map(String::as_str).collect(),
+        old_agents: BTreeMap::new(),
         versions,
     };
     let nodes = in_order(&inputs.fleet.nodes);
@@ -150,6 +151,8 @@ struct Judge<'a, 'b> {
     ledger: Ledger<'a>,
     busy: &'a BusyNodes,
     excluded_ids: BTreeSet<&'a str>,
+    /// Agent versions met so far, and whether each is too old: fleets run few, and reading one takes its time.
+    old_agents: BTreeMap<&'a str, bool>,
     versions: &'b mut Versions<'a>,
 }
 
@@ -208,7 +211,7 @@ impl<'a> Judge<'a, '_> {
     }
 
     /// Reasons that need no look at the package, most deliberate first.
-    fn exclusion(&self, node: &Node, verified: Verified<'_>) -> Result<(), Exclusion> {
+    fn exclusion(&mut self, node: &'a Node, verified: Verified<'_>) -> Result<(), Exclusion> {
         if self.excluded_ids.contains(node.id.as_str()) {
             return Err(Exclusion::Excluded { by: format!("id {}", node.id) });
         }
@@ -229,7 +232,9 @@ impl<'a> Judge<'a, '_> {
         if node.ping != Ping::Online && unseen > self.spec.fleet.max_offline_age {
             return Err(Exclusion::Offline { last_ping: node.last_ping });
         }
-        if files::is_older(&node.agent_version, &self.spec.fleet.min_agent) {
+        let least = &self.spec.fleet.min_agent;
+        let is_old = || files::is_older(&node.agent_version, least);
+        if *self.old_agents.entry(&node.agent_version).or_insert_with(is_old) {
             return Err(Exclusion::AgentTooOld { version: node.agent_version.to_string() });
         }
         Ok(())

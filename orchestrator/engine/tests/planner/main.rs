@@ -8,3 +8,4 @@ mod fixture;
 mod rendering;
 mod restore;
 mod shapes;
+mod size;
