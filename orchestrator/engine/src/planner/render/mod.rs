@@ -11,5 +11,5 @@ mod text;
 pub use explain::{Explanation, PlannedStory, explain_node};
 pub use graph::{dot, mermaid};
 pub use json::{VERSION, json};
-pub use summary::{Summary, WaveSummary};
+pub use summary::{RestoreSummary, Summary, WaveSummary};
 pub use text::{refusals, text};
