@@ -8,4 +8,5 @@ mod fixture;
 mod rendering;
 mod restore;
 mod shapes;
+#[allow(clippy::disallowed_methods, reason = "it measures")]
 mod size;
