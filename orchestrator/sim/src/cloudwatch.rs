@@ -370,4 +370,16 @@ alarms:
         assert_eq!(trial.world.alarm_state(HUB, REGION, "hello-errors"), Some(StateValue::Alarm));
         assert!(trial.call(HUB, set("nobody")).is_err());
     }
+
+    #[test]
+    fn terminated_nodes_count_no_more() {
+        let mut trial = Trial::new(ALARMS);
+        let ids = trial.ids(HUB, "web");
+        trial.install(&ids[..3], "2.0.0");
+        trial.pass(300);
+        assert_eq!(trial.world.alarm_state(HUB, REGION, "hello-errors"), Some(StateValue::Alarm));
+        trial.world.set_reach(&ids[0], crate::fleet::Reach::Terminated);
+        trial.pass(120);
+        assert_eq!(trial.world.alarm_state(HUB, REGION, "hello-errors"), Some(StateValue::Ok));
+    }
 }

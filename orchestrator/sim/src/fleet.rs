@@ -40,6 +40,8 @@ pub struct Group {
     pub architecture: String,
     /// Tags of every node.
     pub tags: BTreeMap<String, String>,
+    /// Versions the agents met before, by package.
+    pub seen: BTreeMap<String, Vec<String>>,
 }
 
 /// Whether the service can reach a node.
@@ -165,6 +167,9 @@ impl Node {
             for found in &self.preinstalled {
                 install_silently(&mut agent, found, traits, catalogue);
             }
+            for (package, versions) in &self.group.seen {
+                remember(&mut agent, package, versions, traits, catalogue);
+            }
             agent
         })
     }
@@ -191,6 +196,24 @@ fn install_silently(agent: &mut Agent, found: &Preinstalled, traits: &NodeTraits
         local.directories.insert(fetched.manifest_version, payload);
     }
     if found.manifest_cached {
+        local.manifests.insert(fetched.document_version, fetched.digest);
+    }
+}
+
+/// Puts manifests into the agent's cache, as an earlier meeting with those versions would have.
+fn remember(
+    agent: &mut Agent,
+    package: &str,
+    versions: &[String],
+    traits: &NodeTraits,
+    catalogue: &Catalogue,
+) {
+    let Some(package) = catalogue.packages.iter().find(|known| *known.name == *package) else { return };
+    for version in
+        package.versions.iter().filter(|version| versions.iter().any(|seen| **seen == *version.name))
+    {
+        let fetched = version.fetched_by(package, traits);
+        let local = agent.packages.entry(fetched.key).or_default();
         local.manifests.insert(fetched.document_version, fetched.digest);
     }
 }
@@ -247,6 +270,7 @@ impl Fleet {
             platform_version: file.platform_version.clone().unwrap_or_else(|| version.to_owned()),
             architecture: file.architecture.clone(),
             tags: file.tags.clone(),
+            seen: file.seen.clone(),
         });
         let agents: Vec<(Arc<str>, u32)> =
             file.agent_versions.iter().map(|(version, weight)| (Arc::from(&**version), *weight)).collect();

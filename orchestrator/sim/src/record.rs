@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::api::Delivery;
+use crate::api::{Delivery, Request, cloudwatch, ssm, sts};
 use crate::clock::WorldTime;
 
 /// One command that reached a node's agent.
@@ -87,5 +87,54 @@ pub fn delivery_word(delivery: Delivery) -> &'static str {
         Delivery::Garbled => "garbled",
         Delivery::Unavailable => "unavailable",
         Delivery::Hangs => "hangs",
+    }
+}
+
+/// The interesting parameters of a call in one line: enough to follow a client, short enough for millions.
+pub(crate) fn brief(request: &Request) -> String {
+    let Request::Ssm(request) = request else {
+        return match request {
+            Request::Sts(sts::Request::AssumeRole(input)) => {
+                format!("role={} session={}", input.role_arn, input.role_session_name)
+            }
+            Request::CloudWatch(cloudwatch::Request::DescribeAlarms(input)) => format!(
+                "names={} prefix={}",
+                input.alarm_names.as_ref().map_or(0, Vec::len),
+                input.alarm_name_prefix.as_deref().unwrap_or_default()
+            ),
+            _ => String::new(),
+        };
+    };
+    match request {
+        ssm::Request::SendCommand(input) => {
+            let parameter = |name: &str| {
+                let values = input.parameters.as_ref().and_then(|parameters| parameters.get(name));
+                values.and_then(|values| values.first()).cloned().unwrap_or_default()
+            };
+            format!(
+                "document={} nodes={} comment={} action={} name={} version={}",
+                input.document_name,
+                input.instance_ids.len(),
+                input.comment.as_deref().unwrap_or_default(),
+                parameter("action"),
+                parameter("name"),
+                parameter("version")
+            )
+        }
+        ssm::Request::ListCommandInvocations(input) => {
+            format!("command={}", input.command_id.as_deref().unwrap_or_default())
+        }
+        ssm::Request::CancelCommand(input) => format!("command={}", input.command_id),
+        ssm::Request::GetCommandInvocation(input) => {
+            format!("command={} node={}", input.command_id, input.instance_id)
+        }
+        ssm::Request::DescribeDocument(input) => {
+            format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
+        }
+        ssm::Request::GetDocument(input) => {
+            format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
+        }
+        ssm::Request::ListDocumentVersions(input) => format!("name={}", input.name),
+        _ => String::new(),
     }
 }

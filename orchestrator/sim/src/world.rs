@@ -16,7 +16,7 @@ use crate::fault::{self, Fault, Faults, Judgement};
 use crate::fleet::{Fleet, Node, NodeIndex, Reach, Site};
 use crate::package::{Catalogue, Package};
 use crate::random::Chance;
-use crate::record::{BitsChange, CallRecord, delivery_word};
+use crate::record::{BitsChange, CallRecord, brief, delivery_word};
 use crate::ssm::command::Command;
 use crate::sts::{self, Identity, Tokens};
 use crate::world_file::{AlarmFile, Probe, Timing, WorldFile, WorldFileError};
@@ -249,6 +249,18 @@ impl World {
         self.judge_alarms(product, Some(site));
     }
 
+    /// A terminated node emits nothing any more: alarms count without it. Its own record keeps what it had.
+    pub(crate) fn forget_bits(&mut self, index: NodeIndex) {
+        let node = &self.fleet.nodes[index as usize];
+        let (site, bits) = (node.site, node.bits.clone());
+        for (product, bits) in bits {
+            if let Some(version) = bits.version {
+                self.tally.count(site, &product, &version, false);
+                self.judge_alarms(&product, Some(site));
+            }
+        }
+    }
+
     /// Looks at the alarms that depend on a product; of one site only, except those that count everywhere.
     fn judge_alarms(&mut self, product: &str, changed: Option<SiteIndex>) {
         let Some(watched) = self.watched.get(product) else { return };
@@ -452,54 +464,5 @@ impl World {
         let Some(index) = self.ids.get(id).copied() else { return false };
         self.change_reach(index, reach);
         true
-    }
-}
-
-/// The interesting parameters of a call in one line: enough to follow a client, short enough for millions.
-fn brief(request: &Request) -> String {
-    let Request::Ssm(request) = request else {
-        return match request {
-            Request::Sts(api_sts::Request::AssumeRole(input)) => {
-                format!("role={} session={}", input.role_arn, input.role_session_name)
-            }
-            Request::CloudWatch(api_cloudwatch::Request::DescribeAlarms(input)) => format!(
-                "names={} prefix={}",
-                input.alarm_names.as_ref().map_or(0, Vec::len),
-                input.alarm_name_prefix.as_deref().unwrap_or_default()
-            ),
-            _ => String::new(),
-        };
-    };
-    match request {
-        api_ssm::Request::SendCommand(input) => {
-            let parameter = |name: &str| {
-                let values = input.parameters.as_ref().and_then(|parameters| parameters.get(name));
-                values.and_then(|values| values.first()).cloned().unwrap_or_default()
-            };
-            format!(
-                "document={} nodes={} comment={} action={} name={} version={}",
-                input.document_name,
-                input.instance_ids.len(),
-                input.comment.as_deref().unwrap_or_default(),
-                parameter("action"),
-                parameter("name"),
-                parameter("version")
-            )
-        }
-        api_ssm::Request::ListCommandInvocations(input) => {
-            format!("command={}", input.command_id.as_deref().unwrap_or_default())
-        }
-        api_ssm::Request::CancelCommand(input) => format!("command={}", input.command_id),
-        api_ssm::Request::GetCommandInvocation(input) => {
-            format!("command={} node={}", input.command_id, input.instance_id)
-        }
-        api_ssm::Request::DescribeDocument(input) => {
-            format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
-        }
-        api_ssm::Request::GetDocument(input) => {
-            format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
-        }
-        api_ssm::Request::ListDocumentVersions(input) => format!("name={}", input.name),
-        _ => String::new(),
     }
 }

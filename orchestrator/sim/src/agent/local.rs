@@ -85,6 +85,25 @@ pub struct Local {
     pub lock: Option<Lock>,
 }
 
+impl Local {
+    /// Whether the zip unpacked for a version has an update script.
+    pub fn has_update_script(&self, version: &str) -> bool {
+        self.directories.get(version).is_some_and(|payload| payload.behaviour.update_script)
+    }
+
+    /// Writes the state file; what was installed last is kept.
+    pub fn set_phase(&mut self, version: &str, phase: Phase) {
+        version.clone_into(&mut self.state.version);
+        self.state.phase = phase;
+    }
+
+    /// Writes the state file after an install that the agent believes in.
+    pub fn set_installed(&mut self, version: &str) {
+        self.set_phase(version, Phase::Installed);
+        self.state.last_installed = Some(version.to_owned());
+    }
+}
+
 /// Everything the package plugin keeps on one node.
 #[derive(Debug, Clone, Default)]
 pub struct Agent {

@@ -7,11 +7,14 @@
 //! [`run`] is the algorithm; [`behaviour`] scripts what each version's install scripts do.
 
 pub mod behaviour;
+mod effects;
 pub mod local;
 pub mod platform;
 pub mod request;
 pub mod run;
 mod transcript;
 
+#[cfg(test)]
+mod bench;
 #[cfg(test)]
 mod rows;

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::behaviour::{Contents, Effect, NodeTraits, Payload, PlatformType, Script, ScriptRun, Validate};
-use super::local::{Agent, Bits, InstallState, Local, Lock, Phase};
+use super::behaviour::{Contents, Effect, NodeTraits, Payload, Script, ScriptRun, Validate};
+use super::effects::Effects;
+use super::local::{Agent, Bits, Local, Lock, Phase};
 use super::request::{Action, ConfigurePackage};
 use super::transcript::Transcript;
 use crate::clock::WorldTime;
@@ -184,52 +185,6 @@ enum Step {
 /// Attempts of scripts, as kept by [`Agent`].
 type Attempts = BTreeMap<(Arc<str>, Arc<str>, Script), u32>;
 
-/// Effects gathered over all passes of a run.
-struct Effects {
-    product: Option<Arc<str>>,
-    bits: Bits,
-    elapsed_millis: u64,
-    changes: Vec<(u64, Bits)>,
-    reboots: Vec<(u64, u64)>,
-    /// Scripts that already asked for a reboot in this run: they do so once.
-    rebooted: Vec<(Arc<str>, Script)>,
-    /// A script did its work, but the agent's answer will be lost.
-    silent: bool,
-}
-
-impl Effects {
-    fn from_here(bits: &dyn Fn(&str) -> Bits, fetched: &Fetched) -> Self {
-        let product = match &fetched.payload {
-            Ok(payload) => Arc::clone(&payload.product),
-            Err(_) => Arc::from(bare_name(&fetched.key)),
-        };
-        Self {
-            bits: bits(&product),
-            product: Some(product),
-            elapsed_millis: 0,
-            changes: Vec::new(),
-            reboots: Vec::new(),
-            rebooted: Vec::new(),
-            silent: false,
-        }
-    }
-
-    /// Records a reboot and moves on to the moment at which the document is resumed.
-    fn reboot(&mut self, node: &NodeTraits, round: u32) {
-        let down = node.chance.named("reboot").numbered(u64::from(round)).between(40_000, 120_000);
-        self.reboots.push((self.elapsed_millis, down));
-        let wait = node.chance.named("resume").numbered(u64::from(round)).between(0, 15_000);
-        self.elapsed_millis += down + wait;
-    }
-
-    fn change(&mut self, bits: Bits) {
-        if bits != self.bits {
-            self.bits = bits.clone();
-            self.changes.push((self.elapsed_millis, bits));
-        }
-    }
-}
-
 struct Worker<'a> {
     request: &'a ConfigurePackage,
     node: &'a NodeTraits,
@@ -304,7 +259,7 @@ impl Worker<'_> {
                 self.install_step(pass, &target, old.as_deref(), phase == Phase::Updating)
             }
             (_, Some(old)) if !in_place => {
-                set_state(pass.local, &target, Phase::Upgrading);
+                pass.local.set_phase(&target, Phase::Upgrading);
                 if let Some(stop) = self.uninstall_for_upgrade(pass, &old) {
                     return stop;
                 }
@@ -316,11 +271,11 @@ impl Worker<'_> {
 
     /// Runs install or update of the target, and goes back to `old` when that fails.
     fn install_step(&mut self, pass: &mut Pass<'_>, target: &str, old: Option<&str>, update: bool) -> Step {
-        set_state(pass.local, target, if update { Phase::Updating } else { Phase::Installing });
-        if update && !has_update_script(pass.local, target) {
+        pass.local.set_phase(target, if update { Phase::Updating } else { Phase::Installing });
+        if update && !pass.local.has_update_script(target) {
             self.transcript.error("missing update script required for in-place update");
             self.transcript.error("Failed to install package; install status Failed");
-            set_state(pass.local, target, Phase::Failed);
+            pass.local.set_phase(target, Phase::Failed);
             return Step::Failed;
         }
         let run = self.run_script(pass, target, if update { Script::Update } else { Script::Install });
@@ -336,13 +291,13 @@ impl Worker<'_> {
         if let Some(old) = old {
             return self.roll_back(pass, target, old);
         }
-        set_state(pass.local, target, Phase::Failed);
+        pass.local.set_phase(target, Phase::Failed);
         if run.effect == Effect::TimeOut { Step::TimedOut } else { Step::Failed }
     }
 
     /// The agent's own rollback: uninstall the new, install what lies in the old directory.
     fn roll_back(&mut self, pass: &mut Pass<'_>, new: &str, old: &str) -> Step {
-        set_state(pass.local, new, Phase::RollbackUninstall);
+        pass.local.set_phase(new, Phase::RollbackUninstall);
         if let Some(stop) = self.uninstall_for_upgrade(pass, new) {
             return stop;
         }
@@ -350,7 +305,7 @@ impl Worker<'_> {
     }
 
     fn install_back(&mut self, pass: &mut Pass<'_>, new: &str, old: &str) -> Step {
-        set_state(pass.local, old, Phase::RollbackInstall);
+        pass.local.set_phase(old, Phase::RollbackInstall);
         let run = self.run_script(pass, old, Script::Install);
         match run.effect {
             Effect::Reboot => Step::Reboot,
@@ -358,7 +313,7 @@ impl Worker<'_> {
             Effect::Ok | Effect::Silent if self.validates(pass, old) => self.rolled_back(pass, new, old),
             _ => {
                 self.transcript.error("Failed to install package; install status Failed");
-                set_state(pass.local, old, Phase::Failed);
+                pass.local.set_phase(old, Phase::Failed);
                 Step::Failed
             }
         }
@@ -378,7 +333,7 @@ impl Worker<'_> {
         self.transcript
             .close(format!("Failed to install {package} {new}, successfully rolled back to {package} {old}"));
         pass.local.directories.remove(new);
-        set_installed(pass.local, old);
+        pass.local.set_installed(old);
         Step::Failed
     }
 
@@ -387,7 +342,7 @@ impl Worker<'_> {
         if let Some(old) = old.filter(|old| *old != target) {
             pass.local.directories.remove(old);
         }
-        set_installed(pass.local, target);
+        pass.local.set_installed(target);
         Step::Success
     }
 
@@ -422,21 +377,21 @@ impl Worker<'_> {
             self.transcript.error(message);
             return Step::Failed;
         }
-        set_state(pass.local, &wanted, Phase::Uninstalling);
+        pass.local.set_phase(&wanted, Phase::Uninstalling);
         match self.run_script(pass, &wanted, Script::Uninstall).effect {
             Effect::Reboot => Step::Reboot,
             Effect::Hang => Step::NoAnswer,
             Effect::Ok | Effect::Silent => {
                 self.transcript.close(format!("Successfully uninstalled {} {wanted}", pass.fetched.key));
                 pass.local.directories.remove(&wanted);
-                set_state(pass.local, "", Phase::None);
+                pass.local.set_phase("", Phase::None);
                 Step::Success
             }
             _ => {
                 self.transcript.error(format!(
                     "Failed to uninstall version {wanted} of package; uninstall status Failed"
                 ));
-                set_state(pass.local, &wanted, Phase::Failed);
+                pass.local.set_phase(&wanted, Phase::Failed);
                 Step::Failed
             }
         }
@@ -489,21 +444,14 @@ impl Worker<'_> {
         let key = (Arc::clone(&payload.product), Arc::clone(&payload.version), script);
         let attempt = pass.attempts.entry(key).and_modify(|count| *count += 1).or_insert(1);
         let mut run = payload.script(script, self.node, *attempt);
-        let asked = (Arc::clone(&payload.version), script);
-        if run.effect == Effect::Reboot {
-            if self.effects.rebooted.contains(&asked) {
-                run.effect = Effect::Ok;
-            } else {
-                self.effects.rebooted.push(asked);
-            }
+        if run.effect == Effect::Reboot && !self.effects.asks_for_reboot(script, &payload.version) {
+            run.effect = Effect::Ok;
         }
         if run.effect == Effect::TimeOut {
             run.took_millis = SCRIPT_LIMIT_SECONDS * 1000;
         }
         self.effects.elapsed_millis += run.took_millis;
-        self.effects.silent |= run.effect == Effect::Silent;
-        let bits = bits_after(&self.effects.bits, script, run.effect, &payload.version);
-        self.effects.change(bits);
+        self.effects.script_ran(script, run.effect, &payload.version);
         self.narrate(pass, version, script, &payload, &run);
         run
     }
@@ -528,40 +476,5 @@ fn present(script: Script) -> &'static str {
         Script::Update => "updating to",
         Script::Uninstall => "uninstalling",
         Script::Validate => "validating",
-    }
-}
-
-fn bits_after(before: &Bits, script: Script, effect: Effect, version: &Arc<str>) -> Bits {
-    match (effect, script) {
-        (Effect::Ok | Effect::Silent | Effect::Reboot, Script::Install | Script::Update) => {
-            Bits { version: Some(Arc::clone(version)), debris: false }
-        }
-        (Effect::Ok | Effect::Silent | Effect::Reboot, Script::Uninstall) => Bits::default(),
-        (_, Script::Install | Script::Update) => Bits { debris: true, ..before.clone() },
-        (_, Script::Uninstall | Script::Validate) => before.clone(),
-    }
-}
-
-fn has_update_script(local: &Local, version: &str) -> bool {
-    local.directories.get(version).is_some_and(|payload| payload.behaviour.update_script)
-}
-
-fn set_state(local: &mut Local, version: &str, phase: Phase) {
-    local.state = InstallState { version: version.to_owned(), phase, ..std::mem::take(&mut local.state) };
-}
-
-fn set_installed(local: &mut Local, version: &str) {
-    local.state = InstallState {
-        version: version.to_owned(),
-        phase: Phase::Installed,
-        last_installed: Some(version.to_owned()),
-    };
-}
-
-/// Exit code that asks for a reboot on a platform.
-pub const fn reboot_exit_code(platform: PlatformType) -> i32 {
-    match platform {
-        PlatformType::Linux => 194,
-        PlatformType::Windows => 3010,
     }
 }

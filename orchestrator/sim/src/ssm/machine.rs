@@ -280,6 +280,9 @@ impl World {
         }
         node.reach = reach;
         node.reach_since = self.now;
+        if reach == Reach::Terminated {
+            self.forget_bits(index);
+        }
         let active = self.active.get(&index).cloned().unwrap_or_default();
         for at in active {
             let invocation = &mut self.command_mut(at.command).invocations[at.index as usize];

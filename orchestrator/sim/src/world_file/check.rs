@@ -2,7 +2,9 @@
 
 use crate::clock::WorldTime;
 
-use super::{MAX_BYTES, MAX_NODES, MAX_SITES, NodeGroup, PackageFile, WorldFile, WorldFileError};
+use super::{
+    MAX_BYTES, MAX_NODES, MAX_REPEATED, MAX_SITES, NodeGroup, PackageFile, WorldFile, WorldFileError,
+};
 
 impl WorldFile {
     /// Reads a world file.
@@ -80,6 +82,14 @@ impl WorldFile {
         if self.sites.accounts.len().saturating_mul(self.sites.regions.len()) > MAX_SITES {
             return Err(impossible("sites", format!("more than {MAX_SITES} accounts times Regions")));
         }
+        let per_site =
+            self.nodes.len() + self.alarms.iter().map(|alarm| 1 + alarm.changes.len()).sum::<usize>();
+        if per_site.saturating_mul(self.sites.accounts.len() * self.sites.regions.len()) > MAX_REPEATED {
+            return Err(impossible(
+                "sites",
+                format!("more than {MAX_REPEATED} groups and alarms over all sites"),
+            ));
+        }
         let sites = self.sites.accounts.len() as u64 * self.sites.regions.len() as u64;
         let nodes: u64 = self
             .nodes
@@ -120,6 +130,11 @@ impl WorldFile {
         let sane = |value: f64| value.is_finite() && (0.0..=1000.0).contains(&value);
         if !group.slowness.iter().all(|value| sane(*value)) {
             return Err(impossible(format!("{place}.slowness"), "must lie between 0 and 1000"));
+        }
+        for (package, versions) in &group.seen {
+            for version in versions {
+                self.check_known(&format!("{place}.seen.{package}"), package, Some(version))?;
+            }
         }
         for (package, weights) in &group.installed {
             let place = format!("{place}.installed.{package}");

@@ -2,6 +2,10 @@
 //!
 //! Unknown keys, wrong types and impossible values are refused with their place. Files come from strangers too, so
 //! size, nesting and aliases are bounded before anything is built.
+//!
+//! ```yaml
+#![doc = include_str!("example.yaml")]
+//! ```
 
 mod check;
 
@@ -19,6 +23,8 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 pub const MAX_NODES: u64 = 2_000_000;
 /// Most sites (accounts times Regions).
 const MAX_SITES: usize = 10_000;
+/// Most entries that are repeated in every site: alarms, their changes, groups.
+const MAX_REPEATED: usize = 1_000_000;
 
 /// Why a world file was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -168,6 +174,10 @@ pub struct NodeGroup {
     /// Fraction of the nodes that still have the manifest of what they have installed in the agent's cache.
     #[serde(default = "default_one")]
     pub manifest_cached: f64,
+    /// Versions the agents met before, by package: their manifests are cached although they are not installed. The
+    /// first meeting with a version is when an agent's own rollback goes wrong, so this makes nodes better behaved.
+    #[serde(default)]
+    pub seen: BTreeMap<String, Vec<String>>,
     /// Fraction of the nodes that are offline from the start on.
     #[serde(default)]
     pub offline: f64,

@@ -91,3 +91,21 @@ fn weights_and_fractions_are_kept_roughly() {
     let canaries = web.iter().filter(|node| node.tag("rollout") == Some("canary")).count();
     assert!((150..250).contains(&canaries), "{canaries}");
 }
+
+#[test]
+fn the_example_of_the_documentation_builds() {
+    let file = WorldFile::parse(include_str!("example.yaml")).expect("reads");
+    let world = crate::world::World::new(&file).expect("builds");
+    assert_eq!(world.nodes().len(), 4 * 55);
+    assert!(world.nodes().iter().any(|node| node.tag("rollout") == Some("canary")));
+}
+
+#[test]
+fn what_is_repeated_in_every_site_is_bounded() {
+    let accounts: Vec<String> = (0..5_000).map(|n| format!("\"{n:012}\"")).collect();
+    let alarms = "  - { name: a }\n".repeat(300);
+    let text = format!("sites: {{ accounts: [{}], regions: [a] }}\nalarms:\n{alarms}", accounts.join(", "));
+    assert!(
+        matches!(WorldFile::parse(&text), Err(WorldFileError::Impossible { place, .. }) if place == "sites")
+    );
+}

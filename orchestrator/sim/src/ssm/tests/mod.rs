@@ -1,0 +1,12 @@
+//! Run Command, nodes and documents as a client sees them.
+
+mod commands;
+mod faults;
+mod reads;
+
+use std::collections::BTreeMap;
+
+/// Expected counts of status details.
+fn counts(pairs: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    pairs.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect()
+}
