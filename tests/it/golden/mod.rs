@@ -19,8 +19,10 @@ const UPDATE: &str = "UPDATE_GOLDEN";
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/plan");
     let entries = fs::read_dir(&folder).expect("the folder of golden plans is there");
-    let mut cases: Vec<PathBuf> =
-        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    let mut cases: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("entries are readable").path())
+        .filter(|path| path.is_dir())
+        .collect();
     cases.sort();
     cases
 }
@@ -73,10 +75,8 @@ fn golden_plans_are_as_kept() {
             differing.insert(case.display().to_string(), shown);
         }
     }
-    for (case, shown) in &differing {
-        eprintln!("=== {case} is now\n{shown}");
-    }
-    assert!(differing.is_empty(), "see above; if they are right now, run again with {UPDATE}=1");
+    let all: String = differing.iter().map(|(case, shown)| format!("=== {case} is now\n{shown}\n")).collect();
+    assert!(differing.is_empty(), "{all}if they are right now, run again with {UPDATE}=1");
 }
 
 #[test]
