@@ -75,7 +75,9 @@ fn golden_plans_are_as_kept() {
             differing.insert(case.display().to_string(), shown);
         }
     }
-    let all: String = differing.iter().map(|(case, shown)| format!("=== {case} is now\n{shown}\n")).collect();
+    let all: Vec<String> =
+        differing.iter().map(|(case, shown)| format!("=== {case} is now\n{shown}\n")).collect();
+    let all = all.concat();
     assert!(differing.is_empty(), "{all}if they are right now, run again with {UPDATE}=1");
 }
 
