@@ -4,6 +4,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// The SDK's own warnings repeat, at length, what a command says in a sentence.
+const DEFAULT_LOG: &str = "warn,aws_config=error";
+
 const AFTER_HELP: &str = "\
 Exit codes:
    0  done and verified, or nothing to do     6  held or interrupted: a person must act
@@ -47,7 +50,7 @@ pub struct Global {
         long,
         global = true,
         env = "WAVETRAIN_LOG",
-        default_value = "warn",
+        default_value = DEFAULT_LOG,
         value_name = "FILTER",
         help_heading = "Global options"
     )]

@@ -50,6 +50,10 @@ impl Paint {
     }
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "whoever speaks has a console: how and where may come to depend on it"
+)]
 impl Console {
     /// Looks at the environment and the streams.
     pub fn detect(color: Color) -> Self {

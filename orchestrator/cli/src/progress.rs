@@ -5,6 +5,7 @@ use crate::print::event::{self, Weight};
 use crate::print::table::grouped;
 use crate::print::words;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -155,10 +156,10 @@ fn wave_words(wave: &WaveProgress) -> String {
     let failed = wave.tally.failures();
     let mut words = format!("{} in flight", grouped(wave.in_flight));
     if failed > 0 {
-        words.push_str(&format!(", {} FAILED", grouped(failed)));
+        let _ = write!(words, ", {} FAILED", grouped(failed));
     }
     if wave.tally.undelivered() > 0 {
-        words.push_str(&format!(", {} undelivered", grouped(wave.tally.undelivered())));
+        let _ = write!(words, ", {} undelivered", grouped(wave.tally.undelivered()));
     }
     if matches!(wave.phase, WavePhase::Baking { .. }) {
         words = format!(

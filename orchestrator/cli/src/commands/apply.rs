@@ -20,10 +20,10 @@ use wavetrain_ports::Cloud;
 use wavetrain_store::Store;
 
 /// Real seconds after which a lease that was not given back runs out.
-const LEASE_SECONDS: f64 = 15.0;
+const LEASE_SECONDS: u32 = 15;
 
 /// Real seconds between two looks for orders.
-const MAILBOX_SECONDS: f64 = 1.0;
+const MAILBOX_SECONDS: u32 = 1;
 
 /// `wavetrain apply`.
 pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
@@ -34,24 +34,23 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
         Some(rollout) => Some(resume(context, store.as_ref(), &rollout, &spec, &time).await?),
         None => None,
     };
-    let (start, id) = match start {
-        Some(id) => (Start::Resume(id.clone()), id),
-        None => {
-            let id = RolloutId::new(uuid::Uuid::now_v7().to_string());
-            let cloud = planning::aws(&session(&id), &time).await?;
-            let plan = planning::plan(context, &spec, &cloud, Some(store.as_ref()), &time).await?;
-            if plan.nodes.is_empty() {
-                return nothing_to_do(context, &plan, args.output);
-            }
-            agree(context, &plan, &args)?;
-            (Start::New(Box::new(plan), id.clone()), id)
+    let (start, id) = if let Some(id) = start {
+        (Start::Resume(id.clone()), id)
+    } else {
+        let id = RolloutId::new(uuid::Uuid::now_v7().to_string());
+        let cloud = planning::aws(&session(&id), &time).await?;
+        let plan = planning::plan(context, &spec, &cloud, Some(store.as_ref()), &time).await?;
+        if plan.nodes.is_empty() {
+            return nothing_to_do(context, &plan, args.output);
         }
+        agree(context, &plan, &args)?;
+        (Start::New(Box::new(plan), id.clone()), id)
     };
     let cloud = planning::aws(&session(&id), &time).await?;
     let run =
         Run { cloud, store, time: &time, on_hold: args.on_hold, display: Display::new(context.console) };
     let stop = stop_on_signals(context, &args.file);
-    let finished = run.to_its_end(start, stop).await.map_err(|error| {
+    let finished = run.drive(start, stop).await.map_err(|error| {
         let stop = look::driver_stop(&error);
         if stop.help.is_empty() { stop.help(go_on(context, &args.file)) } else { stop }
     })?;
@@ -161,7 +160,7 @@ pub struct Run<'a> {
 
 impl Run<'_> {
     /// Drives the rollout until it ends, needs a person or is stopped, and shows its course.
-    pub async fn to_its_end(
+    pub async fn drive(
         self,
         start: Start,
         stop: CancellationToken,
@@ -171,10 +170,8 @@ impl Run<'_> {
             OnHold::Exit => wavetrain_driver::OnHold::Exit,
             OnHold::Wait => wavetrain_driver::OnHold::Wait,
         };
-        // The driver counts in its clock's seconds; another process and a person live in real ones.
-        let in_clock_seconds = |real: f64| (real * self.time.speed).ceil().clamp(1.0, 1e9) as u32;
-        options.lease_seconds = in_clock_seconds(LEASE_SECONDS);
-        options.mailbox_seconds = in_clock_seconds(MAILBOX_SECONDS);
+        options.lease_seconds = self.time.seconds(LEASE_SECONDS).0;
+        options.mailbox_seconds = self.time.seconds(MAILBOX_SECONDS).0;
         let driver = Driver { cloud: self.cloud, clock: self.time.clock.clone(), store: self.store, options };
         let (view, shown) = self.display.open();
         let finished = driver.run(start, stop, view).await;
@@ -227,7 +224,7 @@ fn conclude(context: &Context, args: &Apply, finished: &Finished, time: &Time) -
     match finished.reason {
         Reason::Ended => {}
         Reason::Held => {
-            context.console.note(&format!("a person must act first; {}", go_on(context, &args.file)))
+            context.console.note(&format!("a person must act first; {}", go_on(context, &args.file)));
         }
         Reason::Interrupted => context.console.note(&format!("interrupted; {}", go_on(context, &args.file))),
     }

@@ -5,7 +5,7 @@ use crate::clock::{Follower, Simulated, Wall};
 use crate::console::Console;
 use crate::exit::{Exit, Stop};
 use std::sync::Arc;
-use wavetrain_model::time::Timestamp;
+use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::clock::Clock;
 use wavetrain_store::{Store, StoreUrl};
 
@@ -23,7 +23,7 @@ pub struct Time {
     /// It.
     pub clock: Arc<dyn Clock>,
     /// Seconds of this clock in a second of real time, as far as known at the start.
-    pub speed: f64,
+    speed: f64,
     follower: Option<Follower>,
 }
 
@@ -37,6 +37,13 @@ impl Time {
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// So many real seconds in this clock's own. Leases and mailboxes are between processes and people, who live in
+    /// real time.
+    #[expect(clippy::cast_sign_loss, reason = "clamped to at least one")]
+    pub fn seconds(&self, real: u32) -> Seconds {
+        Seconds((f64::from(real) * self.speed).clamp(1.0, 1e9) as u32)
     }
 
     /// The clock that the AWS SDK must follow instead of the wall's; None for real AWS.

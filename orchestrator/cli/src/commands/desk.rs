@@ -18,12 +18,12 @@ use wavetrain_store::{
     TakenOrder,
 };
 
-/// Clock milliseconds that the lease is held at most.
-const LEASE_MS: f64 = 10_000.0;
+/// Real seconds that the lease is held at most.
+const LEASE_SECONDS: u32 = 10;
 
 /// Takes the lease, obeys every order in the mailbox and gives the lease back. Harmless if another process has it.
 pub async fn obey_all(store: &Arc<dyn Store>, rollout: &Rollout, time: &Time) -> Result<(), Stop> {
-    let life_ms = (LEASE_MS * time.speed) as u64;
+    let life_ms = u64::from(time.seconds(LEASE_SECONDS).0) * 1000;
     let asked = store.acquire_lease(&rollout.resource, &holder(), time.now().0, life_ms).await?;
     let LeaseAnswer::Acquired { token, .. } = asked else { return Ok(()) };
     let obeyed = obey_under(store.as_ref(), rollout, &token, time.now()).await;

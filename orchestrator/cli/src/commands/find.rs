@@ -1,5 +1,6 @@
 //! Which rollout is meant.
 
+use super::context::is_gone;
 use crate::exit::{Exit, Stop};
 use wavetrain_model::id::RolloutId;
 use wavetrain_model::time::Timestamp;
@@ -59,10 +60,11 @@ fn meant(all: &[Rollout], unsaid: Unsaid) -> Result<Option<Rollout>, Stop> {
     }
 }
 
-/// Who runs a rollout at this moment, if anyone does.
+/// Who runs a rollout at this moment, if anyone does. A process that was killed holds its lease a little longer; it runs
+/// nothing.
 pub async fn runner(store: &dyn Store, rollout: &Rollout, now: Timestamp) -> Result<Option<String>, Stop> {
     let lease = store.lease(&rollout.resource).await?;
-    Ok(lease.filter(|lease| lease.expires_at_ms > now.0).map(|lease| lease.holder))
+    Ok(lease.filter(|lease| lease.expires_at_ms > now.0 && !is_gone(&lease.holder)).map(|lease| lease.holder))
 }
 
 /// The typed id of a stored rollout.

@@ -6,6 +6,7 @@ use crate::args::Format;
 use crate::exit::{Exit, Stop, chain};
 use crate::print::status::View;
 use crate::print::{listing, status, summary, words};
+use std::fmt::Write;
 use wavetrain_driver::log::Record;
 use wavetrain_driver::progress::headline;
 use wavetrain_model::state::Phase;
@@ -45,7 +46,7 @@ pub async fn waits_for(context: &Context, said: Option<&str>) -> Result<Exit, St
     }
     if let Phase::Ended(_) = state.phase {
         if let Some(next) = summary::next_step(&plan, &state) {
-            text.push_str(&format!("next: {next}\n"));
+            let _ = writeln!(text, "next: {next}");
         }
         context.console.data(&text)?;
         return Ok(Exit::Done);

@@ -21,8 +21,8 @@ use wavetrain_model::plan::Plan;
 use wavetrain_model::state::Touch;
 use wavetrain_store::{OrderOutcome, Rollout, Store};
 
-/// How long the process that runs the rollout is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the process that runs the rollout is waited for; longer than the lease of one that was killed.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often it is looked for an answer.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

@@ -5,6 +5,7 @@ use super::look;
 use crate::exit::{Exit, Stop, next_step};
 use crate::print::event::one_line;
 use crate::print::table::Columns;
+use std::fmt::Write;
 use std::sync::Arc;
 use wavetrain_aws::Aws;
 use wavetrain_driver::log::package_key;
@@ -18,6 +19,9 @@ use wavetrain_model::time::Timestamp;
 use wavetrain_ports::Cloud;
 use wavetrain_ports::failure::Class;
 use wavetrain_store::Store;
+
+/// Messages of sites shown in full.
+const MESSAGES_SHOWN: usize = 6;
 
 /// Sites asked at once.
 const SITES_AT_ONCE: usize = 16;
@@ -114,21 +118,19 @@ pub async fn active(store: &dyn Store, name: &str) -> Result<Option<wavetrain_st
 
 /// Shows which sites could not be looked at and what to do about each.
 fn unreachable_sites(context: &Context, troubles: &[SiteTrouble], asked: usize) -> Stop {
-    let mut columns = Columns::new(&["site", "what", "call", "it said"]);
-    let mut steps: Vec<&str> = Vec::new();
+    let mut columns = Columns::new(&["site", "what", "call", "next step"]);
     for SiteTrouble { site, failure } in troubles {
-        columns.row([
-            site.to_string(),
-            failure.class.to_string(),
-            failure.operation.clone(),
-            one_line(&failure.message),
-        ]);
-        let step = next_step(failure.class);
-        if !steps.contains(&step) {
-            steps.push(step);
-        }
+        let step = next_step(failure.class).to_owned();
+        columns.row([site.to_string(), failure.class.to_string(), failure.operation.clone(), step]);
     }
-    context.console.note(&columns.text(2));
+    let mut text = columns.text(2);
+    for SiteTrouble { site, failure } in troubles.iter().take(MESSAGES_SHOWN) {
+        let _ = write!(text, "\n  {site} said: {}", one_line(&failure.message));
+    }
+    if troubles.len() > MESSAGES_SHOWN {
+        let _ = write!(text, "\n  and {} more", troubles.len() - MESSAGES_SHOWN);
+    }
+    context.console.note(&text);
     let denied =
         troubles.iter().any(|trouble| matches!(trouble.failure.class, Class::Denied | Class::Expired));
     let exit = if denied { Exit::Denied } else { Exit::LostContact };
@@ -136,7 +138,6 @@ fn unreachable_sites(context: &Context, troubles: &[SiteTrouble], asked: usize) 
         exit,
         format!("{} of {asked} sites could not be looked at; nothing was changed", troubles.len()),
     )
-    .help(steps.join("\n        "))
 }
 
 /// Shows why there is no plan.

@@ -4,7 +4,6 @@
 
 use super::context::{Context, person};
 use crate::args::{Format, Quarantine};
-use crate::clock::wall_now;
 use crate::exit::{Exit, Stop};
 use crate::print::listing;
 use wavetrain_store::{Cleared, NewQuarantine, QuarantineEntry};
@@ -41,7 +40,7 @@ async fn add(context: &Context, package: String, version: String, reason: String
         package: package.clone(),
         version: version.clone(),
         reason,
-        since_ms: wall_now().0,
+        since_ms: context.now_to_look().await.0,
         by: person(),
     };
     let added = context.store()?.quarantine_add(entry).await?;
@@ -63,7 +62,7 @@ async fn clear(context: &Context, said: &str, version: &str, reason: String) -> 
         context.console.note(&format!("{said} {version} is not quarantined; nothing changed"));
         return Ok(Exit::Done);
     };
-    let cleared = Cleared { reason, by: person(), at_ms: wall_now().0 };
+    let cleared = Cleared { reason, by: person(), at_ms: context.now_to_look().await.0 };
     store.quarantine_clear(package, version, cleared).await?;
     context.console.note(&format!("{package} {version} may be installed again"));
     Ok(Exit::Done)

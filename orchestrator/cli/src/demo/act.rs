@@ -17,7 +17,7 @@ use wavetrain_model::id::RolloutId;
 use wavetrain_model::state::Ending;
 
 /// Real time after which an act is given up: it never takes this long unless something is wrong.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What is shown.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +131,7 @@ async fn play_on(context: &Context, act: Act, stage: &Stage, began: Instant) -> 
             display: Display::new(context.console),
         };
         let stop = CancellationToken::new();
-        let driven = run.to_its_end(Start::New(Box::new(plan), id.clone()), stop.clone());
+        let driven = run.drive(Start::New(Box::new(plan), id.clone()), stop.clone());
         tokio::pin!(driven);
         tokio::select! {
             finished = &mut driven => finished,

@@ -32,8 +32,8 @@ pub fn weight(event: &Event) -> Weight {
         | Event::BakeCredited { .. }
         | Event::Stepped { retry: false, .. } => Weight::Detail,
         Event::Finished { outcome, .. } if outcome.is_at_target() => Weight::Detail,
-        Event::Judged { verdict: Verdict::Pass, .. } => Weight::Work,
-        Event::Deferred { .. }
+        Event::Judged { verdict: Verdict::Pass, .. }
+        | Event::Deferred { .. }
         | Event::Uncertain { .. }
         | Event::Requeued { .. }
         | Event::Finished { .. }

@@ -1,6 +1,7 @@
 //! Tables as plain columns: readable without lines, easy to cut and to copy.
 
 use comfy_table::{CellAlignment, Table, presets};
+use std::fmt::Write;
 
 /// Rows under a heading.
 #[derive(Debug)]
@@ -44,7 +45,11 @@ impl Columns {
         if self.is_empty() {
             return String::new();
         }
-        self.table.lines().map(|line| format!("{:indent$}{}\n", "", line.trim_end())).collect()
+        let mut text = String::new();
+        for line in self.table.lines() {
+            let _ = writeln!(text, "{:indent$}{}", "", line.trim_end());
+        }
+        text
     }
 }
 

@@ -1,6 +1,7 @@
 //! Short words and sentences for states, the same in every view.
 
 use crate::console::Tone;
+use std::fmt::Write;
 use wavetrain_model::gate::{Scope, Which};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::outcome::Outcome;
@@ -62,10 +63,11 @@ pub fn hold_lines(plan: &Plan, hold: &Hold, now: Timestamp) -> String {
     let mut text =
         format!("{}: {}\n  next step: {}\n", hold_kind(plan, hold.kind), hold.reason, hold.next_step);
     if let Some(deadline) = hold.deadline {
-        text.push_str(&format!(
-            "  unanswered until {deadline} (in {}), the rollout is aborted and nodes stay as they are\n",
-            short(deadline.since(now))
-        ));
+        let left = short(deadline.since(now));
+        let _ = writeln!(
+            text,
+            "  unanswered until {deadline} (in {left}), the rollout is aborted and nodes stay as they are"
+        );
     }
     text
 }
