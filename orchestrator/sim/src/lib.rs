@@ -2,7 +2,8 @@
 //! the SSM agent's package logic on them, Run Command, documents, roles and alarms.
 //!
 //! Two halves. The **world** ([`world`], [`agent`], [`ssm`]) is pure: seeded, on virtual time, no I/O, no clock, no
-//! threads. The **doors** let callers in: in memory, or over HTTP in AWS's own wire formats.
+//! threads. The **doors** let callers in: in memory as the program's own ports ([`ports`]), or over HTTP in AWS's own
+//! wire formats ([`door`], [`serve`]).
 //!
 //! The world must not know who calls it or why: it knows nothing of plans, waves or rollouts. What a client believes
 //! about a node is compared with what is true there through the world's own record ([`world::World`]).
