@@ -2,7 +2,7 @@
 
 use crate::input::Report;
 use crate::probe;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::agent::{Status, Trace, excerpt};
 use wavetrain_model::event::Event;
 use wavetrain_model::id::{IntentId, NodeIndex, VersionIndex};
@@ -38,6 +38,8 @@ pub(super) fn observed(
     reports: &[Report],
 ) -> Vec<Event> {
     let mut groups: BTreeMap<Meaning, Vec<NodeIndex>> = BTreeMap::new();
+    // A row can move to the next page while a listing is read, and is then listed twice.
+    let mut heard = BTreeSet::new();
     for report in reports.iter().filter(|report| open.pending.contains(&report.node)) {
         let meaning = match &open.intent.action {
             Action::Survey { .. } => survey(plan, state, now, report),
@@ -47,7 +49,9 @@ pub(super) fn observed(
                 None
             }
         };
-        if let Some(meaning) = meaning {
+        if let Some(meaning) = meaning
+            && heard.insert(report.node)
+        {
             groups.entry(meaning).or_default().push(report.node);
         }
     }

@@ -6,7 +6,7 @@
 
 use super::forward::{Seen, before_is, probe_of, seen};
 use crate::input::Report;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::agent::{Status, Trace, excerpt};
 use wavetrain_model::event::Event;
 use wavetrain_model::id::{IntentId, NodeIndex};
@@ -83,6 +83,7 @@ fn first_step(before: Before, touch: Touch, has_probe: bool) -> Option<Step> {
 
 pub(super) fn observed(plan: &Plan, state: &State, open: &OpenIntent, reports: &[Report]) -> Vec<Event> {
     let mut groups: BTreeMap<Next, Vec<NodeIndex>> = BTreeMap::new();
+    let mut heard = BTreeSet::new();
     for report in reports.iter().filter(|report| open.pending.contains(&report.node)) {
         let next = match &open.intent.action {
             Action::Uninstall { .. } => uninstalled(plan, state, report),
@@ -93,7 +94,9 @@ pub(super) fn observed(plan: &Plan, state: &State, open: &OpenIntent, reports: &
             | Action::Verify { .. }
             | Action::Cancel { .. } => None,
         };
-        if let Some(next) = next {
+        if let Some(next) = next
+            && heard.insert(report.node)
+        {
             groups.entry(next).or_default().push(report.node);
         }
     }
