@@ -24,6 +24,10 @@ pub(super) fn answered(
     answer: &Answer,
 ) -> Vec<Event> {
     let Some(open) = state.open.get(&intent) else { return Vec::new() };
+    if let Progress::Sent { .. } = open.progress {
+        // It was found by its comment meanwhile. A late word of the call must not have it sent a second time.
+        return Vec::new();
+    }
     let site = open.intent.site;
     match answer {
         Answer::Accepted(command) => {
