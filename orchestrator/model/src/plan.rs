@@ -262,11 +262,6 @@ pub enum Exclusion {
     },
     /// Its previous version is only assumed and the plan file requires it known.
     PreviousUnknown,
-    /// In-place update asked for, but the file for it holds no update script (or could not be looked into).
-    NoUpdateScript {
-        /// File name.
-        file: String,
-    },
 }
 
 impl Exclusion {
@@ -280,7 +275,6 @@ impl Exclusion {
             Self::AtTarget => "at_target",
             Self::Busy { .. } => "busy",
             Self::PreviousUnknown => "previous_unknown",
-            Self::NoUpdateScript { .. } => "no_update_script",
         }
     }
 
@@ -294,7 +288,6 @@ impl Exclusion {
             Self::AtTarget => "already at the target version".to_owned(),
             Self::Busy { rollout } => format!("part of the active rollout {rollout}"),
             Self::PreviousUnknown => "its previous version is only assumed".to_owned(),
-            Self::NoUpdateScript { file } => format!("{file} is not known to hold an update script"),
         }
     }
 }

@@ -47,7 +47,7 @@ use versions::Versions;
 use wavetrain_model::fleet::{LedgerEntry, Snapshot};
 use wavetrain_model::id::{AccountId, Digest, NodeId, Region, WaveIndex};
 use wavetrain_model::limit::NODES_PER_ROLLOUT;
-use wavetrain_model::plan::{FORMAT, Plan, PlannedSite, Refusal, Source};
+use wavetrain_model::plan::{Exclusion, FORMAT, Plan, PlannedSite, Refusal, Source};
 use wavetrain_model::spec::Rollout;
 
 /// Nodes in other active rollouts of the same package, with the rollout's name.
@@ -195,11 +195,15 @@ fn refusals(inputs: &Inputs<'_>, survey: &Survey<'_>, versions: &Versions<'_>) -
     refusals
 }
 
+/// Nodes that the plan file itself excludes are not missed: only what a person wanted and does not get counts against coverage.
 fn coverage(spec: &Rollout, survey: &Survey<'_>) -> Option<Refusal> {
     let eligible = survey.eligible.len() as u32;
+    let left_out =
+        survey.excluded.iter().filter(|node| matches!(node.reason, Exclusion::Excluded { .. })).count();
+    let wanted = survey.selected - left_out as u32;
     let (covered, least) = (eligible + survey.at_target, spec.fleet.min_coverage);
-    if u64::from(covered) * 10_000 < u64::from(least.0) * u64::from(survey.selected) {
-        return Some(refusal::coverage(eligible, survey.at_target, survey.selected, least));
+    if u64::from(covered) * 10_000 < u64::from(least.0) * u64::from(wanted) {
+        return Some(refusal::coverage(eligible, survey.at_target, wanted, least));
     }
     (covered == 0).then(|| refusal::nothing_eligible(survey.selected))
 }

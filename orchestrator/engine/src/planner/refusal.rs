@@ -39,7 +39,7 @@ pub(super) fn coverage(eligible: u32, at_target: u32, selected: u32, least: Perc
     refusal(
         "R0103",
         format!(
-            "{eligible} eligible + {at_target} already at the target = {covered} of {selected} selected nodes ({share}), \
+            "{eligible} eligible + {at_target} already at the target = {covered} of {selected} wanted nodes ({share}), \
              below min_coverage {least}"
         ),
         "see the excluded nodes by reason; bring them back, select fewer, or lower `fleet.min_coverage`",

@@ -158,10 +158,13 @@ fn coverage_below_the_least_is_refused_with_its_arithmetic() {
     assert_eq!(refusals.len(), 1);
     assert_eq!(refusals[0].code, "R0103");
     assert!(
-        refusals[0].message.contains("16 eligible + 1 already at the target = 17 of 20 selected nodes (85%)")
+        refusals[0].message.contains("16 eligible + 1 already at the target = 17 of 20 wanted nodes (85%)")
     );
     fleet.nodes[0].agent_version = "3.3".into();
     assert!(planned_with(&spec, &fleet, &ledger).is_ok(), "18 of 20 are exactly 90 %");
+    spec.fleet.exclude_nodes = fleet.nodes[10..].iter().map(|node| node.id.as_str().to_owned()).collect();
+    fleet.nodes[1].agent_version = "3.3".into();
+    assert!(planned_with(&spec, &fleet, &ledger).is_ok(), "what the plan file excludes is not missed");
 }
 
 #[test]
