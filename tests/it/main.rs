@@ -1,5 +1,7 @@
 //! The one integration crate: what no single crate can test about itself.
 
+mod course;
 mod golden;
+mod kit;
 mod layers;
 mod policies;
