@@ -27,6 +27,7 @@ pub mod ssm;
 pub mod sts;
 pub mod world;
 pub mod world_file;
+pub mod zip;
 
 #[cfg(test)]
 mod trial;

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use crate::agent::behaviour::{Behaviour, Contents, NodeTraits, Payload, PlatformType, Validate};
 use crate::agent::platform::{self, Platforms};
 use crate::agent::run::{Distributor, Fetched};
-use crate::door::{Entry, stored_zip};
 use crate::world_file::{PackageFile, Place, RunsOn, VersionFile};
+use crate::zip::{Entry, stored_zip};
 
 /// A package of one account, in every Region of the world.
 #[derive(Debug, Clone)]

@@ -14,7 +14,6 @@ mod protocol;
 mod query;
 mod signature;
 mod truth;
-mod zip;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,13 +30,13 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::api::{ApiError, Caller, Delivery, Reply, Request, Response, Timestamp, ssm, sts};
+use crate::zip::{Entry, stored_zip};
 use connection::CutSwitch;
 use pace::Pace;
 use protocol::{Answer, Protocol, Route};
 
 pub use control::{CallFilter, ControlError, NodeChange, NodeFilter};
 pub use pace::{MAX_SPEED, PaceError};
-pub use zip::{Entry, stored_zip};
 
 pub(crate) use connection::CuttableListener;
 

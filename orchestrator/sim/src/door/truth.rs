@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Backend, CallFilter, ControlError, Entry, NodeChange, NodeFilter};
+use super::{Backend, CallFilter, ControlError, NodeChange, NodeFilter};
 use crate::agent::local::Agent;
 use crate::api::{Caller, Reply, Request};
 use crate::clock::WorldTime;
@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::fleet::{Node, Reach, Site};
 use crate::record::{BitsChange, CallRecord, Receipt};
 use crate::world::World;
+use crate::zip::Entry;
 
 impl Backend for World {
     fn now_millis(&self) -> i64 {
