@@ -115,4 +115,17 @@ mod tests {
         let outcome = wavetrain_spec::read("plan.yaml", PLAN.as_bytes());
         assert!(outcome.rollout.is_some(), "{}", wavetrain_spec::render(&outcome.report));
     }
+
+    #[test]
+    fn the_example_worlds_can_be_built_and_explain_themselves() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/worlds");
+        let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(files.len() >= 3, "{files:?}");
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(text.starts_with('#'), "{} opens without a word", file.display());
+            let built = world(&file);
+            assert!(built.is_ok(), "{}: {:?}", file.display(), built.err());
+        }
+    }
 }
