@@ -257,6 +257,9 @@ pub struct Apply {
     /// What to do when everything waits for a person.
     #[arg(long, value_enum, default_value_t = OnHold::Exit)]
     pub on_hold: OnHold,
+    /// Serve /metrics for Prometheus and /healthz there, such as 127.0.0.1:9464; port 0 chooses a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Form of the final summary.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub output: Format,

@@ -11,6 +11,7 @@ mod console;
 mod demo;
 mod exit;
 mod http;
+mod metrics_listen;
 mod print;
 mod progress;
 

@@ -4,13 +4,17 @@ use super::context::{Context, Time, holder, is_gone, person};
 use super::{files, find, look, planning};
 use crate::args::{Apply, Format, OnHold};
 use crate::exit::{Exit, Stop};
+use crate::metrics_listen::{self, Listening};
 use crate::print::status::View;
 use crate::print::summary;
 use crate::progress::Display;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use wavetrain_driver::{Driver, Finished, Options, Reason, Start};
+use wavetrain_aws::Aws;
+use wavetrain_driver::metrics::{ApiCalls, CallSource};
+use wavetrain_driver::{Driver, Finished, Metrics, Options, Reason, Start};
 use wavetrain_engine::planner;
 use wavetrain_model::id::RolloutId;
 use wavetrain_model::plan::Plan;
@@ -30,6 +34,8 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
     let spec = files::checked(context, &args.file)?;
     let store = context.store()?;
     let time = context.time().await?;
+    let metrics = Metrics::default();
+    let listening = listen(context, &args, &metrics).await?;
     let start = match planning::active(store.as_ref(), &spec.name).await? {
         Some(rollout) => Some(resume(context, store.as_ref(), &rollout, &spec, &time).await?),
         None => None,
@@ -46,15 +52,51 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
         agree(context, &plan, &args)?;
         (Start::New(Box::new(plan), id.clone()), id)
     };
-    let cloud = planning::aws(&session(&id), &time).await?;
-    let run =
-        Run { cloud, store, time: &time, on_hold: args.on_hold, display: Display::new(context.console) };
+    let cloud = planning::metered_aws(&session(&id), &time).await?;
+    metrics.count_calls(&spec.name, calls_of(&cloud));
+    let display = Display::new(context.console);
+    let run = Run { cloud, store, time: &time, on_hold: args.on_hold, display, metrics };
     let stop = stop_on_signals(context, &args.file);
     let finished = run.drive(start, stop).await.map_err(|error| {
         let stop = look::driver_stop(&error);
         if stop.help.is_empty() { stop.help(go_on(context, &args.file)) } else { stop }
     })?;
-    conclude(context, &args, &finished, &time)
+    let exit = conclude(context, &args, &finished, &time)?;
+    if let Some(listening) = listening {
+        let_the_end_be_scraped(context, listening).await;
+    }
+    Ok(exit)
+}
+
+/// Serves the metrics if that is asked for. Before anything else is done: a taken port is known at once.
+async fn listen(context: &Context, args: &Apply, metrics: &Metrics) -> Result<Option<Listening>, Stop> {
+    let Some(address) = args.metrics_listen else { return Ok(None) };
+    let listening = metrics_listen::listen(address, metrics.clone()).await?;
+    context.console.note(&format!("metrics at http://{}/metrics", listening.address));
+    Ok(Some(listening))
+}
+
+/// The calls of all sites together: there may be thousands of sites, and a series for each would be too many.
+fn calls_of(cloud: &Arc<Aws>) -> CallSource {
+    let cloud = Arc::clone(cloud);
+    Box::new(move || {
+        let mut sums: BTreeMap<(&'static str, &'static str), u64> = BTreeMap::new();
+        for call in cloud.calls() {
+            *sums.entry((call.operation, call.outcome)).or_default() += call.count;
+        }
+        let sum = |((operation, outcome), count)| ApiCalls { operation, outcome, count };
+        sums.into_iter().map(sum).collect()
+    })
+}
+
+async fn let_the_end_be_scraped(context: &Context, listening: Listening) {
+    if listening.has_scraper() {
+        context.console.note("waiting until the metrics of the end are scraped (Ctrl-C does not wait)");
+        tokio::select! {
+            () = listening.linger() => {}
+            () = super::sim::interrupted() => {}
+        }
+    }
 }
 
 /// Name of the sessions in the spokes: their CloudTrail names the rollout.
@@ -156,6 +198,8 @@ pub struct Run<'a> {
     pub on_hold: OnHold,
     /// Where the course is shown.
     pub display: Display,
+    /// Where it is counted.
+    pub metrics: Metrics,
 }
 
 impl Run<'_> {
@@ -166,6 +210,7 @@ impl Run<'_> {
         stop: CancellationToken,
     ) -> Result<Finished, wavetrain_driver::Error> {
         let mut options = Options::new(holder(), person());
+        options.metrics = self.metrics;
         options.on_hold = match self.on_hold {
             OnHold::Exit => wavetrain_driver::OnHold::Exit,
             OnHold::Wait => wavetrain_driver::OnHold::Wait,

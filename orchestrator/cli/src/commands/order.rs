@@ -98,7 +98,10 @@ pub async fn give(context: &Context, target: &Target, wish: Wish) -> Result<Exit
     };
     let record = look::load(store.as_ref(), &rollout).await?;
     let (order, by) = resolve(&record, &wish)?;
-    if let Wish::Abort { yes, .. } | Wish::Rollback { yes, .. } = &wish {
+    // A rollout that is over refuses them by itself; asking before would promise something.
+    if let Wish::Abort { yes, .. } | Wish::Rollback { yes, .. } = &wish
+        && !record.state.is_over()
+    {
         context.console.note(&effect(&record, &wish));
         if !yes {
             context.console.confirm(&format!("{} `{}`?", capital(wish.verb()), rollout.summary.name))?;
@@ -169,7 +172,9 @@ fn node_of(plan: &Plan, id: &str) -> Result<NodeIndex, Stop> {
 /// What a destructive order will do, before it is asked for.
 fn effect(record: &Record, wish: &Wish) -> String {
     let (plan, state) = (record.plan.as_ref(), &record.state);
-    let touched = state.nodes.iter().filter(|node| node.touch != Touch::No).count() as u64;
+    let touched =
+        state.nodes.iter().filter(|node| node.touch != Touch::No || node.forward.is_in_flight()).count()
+            as u64;
     let version = &plan.spec.package.version;
     let standing = format!(
         "{} is {}; {}",
