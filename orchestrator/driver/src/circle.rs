@@ -9,6 +9,7 @@ use crate::driver::{OnHold, Options, Reason, View};
 use crate::error::Error;
 use crate::lease::Lease;
 use crate::log;
+use crate::metrics::Meter;
 use crate::perform::{Hands, Outcome};
 use crate::progress::{Progress, SENTENCES_KEPT};
 use crate::quiescent::is_quiescent;
@@ -16,7 +17,7 @@ use crate::telemetry;
 use crate::watch::Watch;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use wavetrain_engine::due::Due;
@@ -58,6 +59,7 @@ pub(crate) struct Circle {
     options: Options,
     stop: CancellationToken,
     view: View,
+    meter: Meter,
     version: u64,
     snapshot_version: u64,
     inputs: Vec<Input>,
@@ -99,6 +101,7 @@ impl Circle {
         let troubled = state.sites.iter().enumerate().filter(|(_, site)| site.errors > 0);
         let failed_at = troubled.map(|(site, _)| (SiteIndex(site as u32), Timestamp::default())).collect();
         let watch = Watch::new(&plan.spec.api, &plan.spec.deadlines, now, salt);
+        let meter = options.metrics.of(&plan, &rollout);
         Self {
             rollout,
             plan,
@@ -109,6 +112,7 @@ impl Circle {
             options,
             stop,
             view,
+            meter,
             version,
             snapshot_version: version,
             inputs: first,
@@ -172,6 +176,7 @@ impl Circle {
         let now = self.now();
         self.lease.renew_if_due(now).await?;
         self.hands.line.authorise_until(self.lease.good_until());
+        self.meter.leased(self.lease.expires_at());
         if now >= self.mailbox_at {
             self.orders = self.store.pending_orders(self.rollout.as_str()).await.map_err(Error::Store)?;
             self.mailbox_at = Timestamp(now.0 + i64::from(self.options.mailbox_seconds.max(1)) * 1000);
@@ -181,12 +186,17 @@ impl Circle {
 
     /// Decides what follows from everything that waits, and makes it durable.
     async fn decide(&mut self) -> Result<Due, Error> {
+        let (began, commits) = (Instant::now(), self.commits);
         let open_before = self.open();
         let (inputs, orders) = (std::mem::take(&mut self.inputs), std::mem::take(&mut self.orders));
         let mut desk = self.desk();
         let mut batch = desk.take_in(inputs, orders)?;
         let due = desk.look(&mut batch)?;
         self.commit(batch, &open_before, false).await?;
+        // Most rounds find nothing to write; their time would hide that of the others.
+        if self.commits > commits {
+            self.meter.decided(began.elapsed());
+        }
         Ok(due)
     }
 
@@ -217,7 +227,9 @@ impl Circle {
         if with_snapshot {
             commit.snapshot = Some(log::snapshot_record(&self.state, version)?);
         }
+        let began = Instant::now();
         self.version = self.store.commit(commit).await.map_err(Error::from_write)?;
+        self.meter.committed(began.elapsed());
         if with_snapshot {
             self.snapshot_version = version;
         }
@@ -232,6 +244,7 @@ impl Circle {
     fn tell(&mut self, batch: &Batch) {
         for entry in &batch.entries {
             telemetry::log(&self.plan, &self.rollout, entry);
+            self.meter.count(&self.plan, &self.state, entry);
             (self.view.on_entry)(&self.plan, entry);
             if matches!(entry.event, Event::Sent { .. }) {
                 self.commands += 1;
@@ -245,6 +258,7 @@ impl Circle {
     }
 
     fn show(&self) {
+        self.meter.look(&self.plan, &self.state);
         let mut progress = Progress::of(&self.plan, &self.state, self.now());
         progress.last = self.last.iter().cloned().collect();
         progress.commands = self.commands;

@@ -7,6 +7,7 @@ use crate::crash::CrashAt;
 use crate::error::Error;
 use crate::lease::Lease;
 use crate::log;
+use crate::metrics::Metrics;
 use crate::perform::Hands;
 use crate::progress::Progress;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub struct Options {
     pub mailbox_seconds: u32,
     /// Real seconds that calls in progress are waited for when stopping.
     pub grace_seconds: u32,
+    /// Where the course is counted.
+    pub metrics: Metrics,
     /// Where a test lets the process die; None otherwise.
     pub crash_at: Option<CrashAt>,
 }
@@ -65,6 +68,7 @@ impl Options {
             calls_at_once: 64,
             mailbox_seconds: 2,
             grace_seconds: 10,
+            metrics: Metrics::default(),
             crash_at: None,
         }
     }
@@ -203,6 +207,7 @@ impl Driver {
         };
         let version = self.store.create_rollout(new, &lease.token).await.map_err(Error::from_write)?;
         crate::telemetry::log(&plan, &rollout, &entry);
+        self.options.metrics.of(&plan, &rollout).count(&plan, &state, &entry);
         Ok(Taken { rollout, plan, state, version, first: Vec::new() })
     }
 

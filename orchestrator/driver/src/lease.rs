@@ -51,6 +51,11 @@ impl Lease {
         self.renew_at
     }
 
+    /// When it runs out unless renewed.
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
     /// Until when something may be handed over under it.
     pub(crate) fn good_until(&self) -> Timestamp {
         Timestamp(self.expires_at.0 - self.life_ms / KEPT_FREE)

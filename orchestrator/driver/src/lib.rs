@@ -8,7 +8,7 @@
 //! Start at [`Driver::run`], then `circle`: decide → commit → carry out → wait, round and round. The rest are its
 //! parts: `batch` (what one commit holds), `perform` (calls), `call` and [`bucket`] (rates), `watch` (polling),
 //! `adopt` (finding commands again), `lease`, [`log`] (bytes ↔ plan, state, events), [`progress`] and
-//! [`telemetry`] (what people see). [`survey`] comes before all of it: the fleet before there is a plan.
+//! [`telemetry`] (what people see), [`metrics`] (what is scraped). [`survey`] comes before all of it: the fleet before there is a plan.
 
 mod adopt;
 mod batch;
@@ -20,6 +20,7 @@ mod driver;
 mod error;
 mod lease;
 pub mod log;
+pub mod metrics;
 mod perform;
 pub mod progress;
 mod quiescent;
@@ -30,5 +31,6 @@ mod watch;
 
 pub use driver::{Driver, Finished, OnEntry, OnHold, Options, Reason, Start, View};
 pub use error::Error;
+pub use metrics::Metrics;
 pub use progress::Progress;
 pub use quiescent::is_quiescent;
