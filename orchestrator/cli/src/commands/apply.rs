@@ -148,7 +148,15 @@ async fn wait_for_the_dead(
     let until = Timestamp(lease.expires_at_ms);
     if until > time.now() && is_gone(&lease.holder) {
         context.console.note("the process that ran this rollout is gone; waiting until its lease runs out");
-        time.clock.sleep_until(until).await;
+        // A clock that stands still (only a simulated one can) would have us wait for ever.
+        let patience = std::time::Duration::from_secs(u64::from(LEASE_SECONDS) + 5);
+        if tokio::time::timeout(patience, time.clock.sleep_until(until)).await.is_err() {
+            return Err(Stop::new(
+                Exit::Refused,
+                format!("the process that ran `{}` is gone, but not its lease", rollout.summary.name),
+            )
+            .help(format!("its lease runs out at {until}; run the same command again then")));
+        }
     }
     Ok(())
 }

@@ -88,7 +88,8 @@ impl Context {
 
     /// The clock that rollouts in this state are run by.
     pub async fn time(&self) -> Result<Time, Stop> {
-        let Some(asked) = &self.global.sim_clock else {
+        // An empty variable is how shells unset one for a single command.
+        let Some(asked) = self.global.sim_clock.as_ref().filter(|asked| !asked.is_empty()) else {
             return Ok(Time { clock: Arc::new(Wall), speed: 1.0, follower: None });
         };
         let endpoint = match asked.as_str() {

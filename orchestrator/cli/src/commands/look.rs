@@ -104,7 +104,8 @@ pub fn driver_stop(error: &wavetrain_driver::Error) -> Stop {
     use wavetrain_driver::Error;
     let exit = match error {
         Error::LeaseHeld { .. } | Error::LeaseLost(_) => Exit::Refused,
-        Error::LeaseNotRenewed(_) | Error::Store(_) | Error::Log { .. } => Exit::LostContact,
+        Error::Store(inner) => Stop::from(inner.clone()).exit,
+        Error::LeaseNotRenewed(_) | Error::Log { .. } => Exit::LostContact,
         Error::Bug(_) => Exit::Unexpected,
     };
     let stop = Stop::new(exit, chain(error));
