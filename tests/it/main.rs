@@ -1,6 +1,9 @@
 //! The one integration crate: what no single crate can test about itself.
 
 mod course;
+mod interruption;
+mod orders;
+mod trouble;
 mod golden;
 mod kit;
 mod layers;

@@ -58,14 +58,19 @@ impl Sim {
         document
     }
 
-    /// Seconds of the world in a second of real time, from now on.
-    pub fn set_speed(&self, speed: u32) {
-        self.post("clock", &json!({ "speed": speed }));
-    }
-
     /// Moves the world's clock on at once.
     pub fn pass(&self, seconds: u32) {
         self.post("clock", &json!({ "advance_seconds": seconds }));
+    }
+
+    /// Nothing moves in the world any more; calls are still answered.
+    pub fn stop_clock(&self) {
+        self.post("clock", &json!({ "pause": true }));
+    }
+
+    /// Everything moves again.
+    pub fn start_clock(&self) {
+        self.post("clock", &json!({ "pause": false }));
     }
 
     /// From now on this goes wrong.
@@ -89,6 +94,8 @@ impl Sim {
         let body = json!({
             "DocumentName": "AWS-ConfigureAWSPackage",
             "InstanceIds": nodes,
+            // Without it the command ends at the first failure.
+            "MaxErrors": "100%",
             "Parameters": {
                 "action": ["Install"],
                 "installationType": ["In-place update"],
