@@ -13,7 +13,7 @@ use wavetrain_model::id::{IntentId, NodeIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::limit::RESTORE_RETRIES;
 use wavetrain_model::plan::{Before, Plan};
-use wavetrain_model::state::{Forward, OpenIntent, Restoration, State, Step, Touch};
+use wavetrain_model::state::{OpenIntent, Restoration, State, Step, Touch};
 
 /// What one node's report leads to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,25 +24,47 @@ enum Next {
     GiveUp(String),
 }
 
-/// The first step of every touched node when the rollback is decided.
+/// The first step of every touched node when the rollback is decided, except those still on their way (they join) and those that
+/// an earlier, aborted rollback has in hand or is done with.
 pub(super) fn begin(plan: &Plan, state: &State) -> Vec<Event> {
     let touched = plan.node_indices().filter_map(|node| {
         let record = &state.nodes[node.at()];
-        let is_finished = matches!(record.forward, Forward::Finished(_));
-        (is_finished && record.touch != Touch::No).then_some((node, record.before, record.touch))
+        let is_wanted = record.touch != Touch::No
+            && !record.forward.is_in_flight()
+            && record.restoration == Restoration::None;
+        is_wanted.then_some((node, record.before, record.touch))
     });
     first_steps(plan, touched)
 }
 
-/// Nodes that finish while the rollback runs join it.
+/// Nodes that are no longer on their way while the rollback runs join it.
+///
+/// Those that finish, and those whose second try comes to nothing: the first may have left something on them.
 pub(super) fn join(plan: &Plan, state: &State, events: &[Event]) -> Vec<Event> {
-    let finished = events.iter().flat_map(|event| match event {
-        Event::Finished { touch, nodes, .. } if *touch != Touch::No => {
-            nodes.iter().map(|node| (*node, state.nodes[node.at()].before, *touch)).collect()
+    let touch_of = |node: NodeIndex| state.nodes[node.at()].touch;
+    let joining = events.iter().flat_map(|event| -> Vec<(NodeIndex, Touch)> {
+        match event {
+            Event::Finished { touch, nodes, .. } => {
+                nodes.iter().map(|node| (*node, (*touch).max(touch_of(*node)))).collect()
+            }
+            Event::Requeued { intent, nodes, .. } if is_install(state, *intent) => {
+                nodes.iter().map(|node| (*node, touch_of(*node))).collect()
+            }
+            Event::Settled { intents } => {
+                let installs = intents.iter().filter(|intent| is_install(state, **intent));
+                let pending =
+                    installs.filter_map(|intent| state.open.get(intent)).flat_map(|open| &open.pending);
+                pending.map(|node| (*node, touch_of(*node))).collect()
+            }
+            _ => Vec::new(),
         }
-        _ => Vec::new(),
     });
-    first_steps(plan, finished)
+    let touched = joining.filter(|(_, touch)| *touch != Touch::No);
+    first_steps(plan, touched.map(|(node, touch)| (node, state.nodes[node.at()].before, touch)))
+}
+
+fn is_install(state: &State, intent: IntentId) -> bool {
+    state.open.get(&intent).is_some_and(|open| matches!(open.intent.action, Action::Install { .. }))
 }
 
 /// The first step of nodes that are tried again: whatever happened on them, they are suspect now.

@@ -46,7 +46,8 @@ fn site_steps(
         let Restoration::Waiting(step) = record.restoration else { continue };
         let is_new = record.attempts == 0;
         if is_new && *room == 0 {
-            continue;
+            // Begun nodes have a queue of their own: all that follow are new as well.
+            break;
         }
         *room -= u32::from(is_new);
         let platform = matches!(step, Step::Look | Step::Prove).then(|| plan.platform_of(*node));

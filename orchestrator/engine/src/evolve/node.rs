@@ -1,7 +1,8 @@
 //! What an event does to its nodes, and to the counts they are part of.
 
 use super::queue::{enqueue, enqueue_proving, priority, take, take_restoring, wave_of};
-use wavetrain_model::id::NodeIndex;
+use std::collections::BTreeMap;
+use wavetrain_model::id::{NodeIndex, SiteIndex};
 use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::{Before, Plan, Source};
@@ -103,7 +104,7 @@ pub(super) fn installed(plan: &Plan, state: &mut State, touch: Touch, nodes: &[N
     for node in nodes {
         let record = &mut state.nodes[node.at()];
         record.forward = Forward::Proving;
-        record.touch = touch;
+        record.touch = record.touch.max(touch);
         record.attempts = 0;
         enqueue_proving(plan, state, *node, at);
     }
@@ -138,7 +139,8 @@ pub(super) fn finished(plan: &Plan, state: &mut State, outcome: Outcome, touch: 
         leave_queue(plan, state, *node);
         let record = &mut state.nodes[node.at()];
         record.forward = Forward::Finished(outcome);
-        record.touch = touch;
+        // A node that is tried again keeps what an earlier attempt may have left on it.
+        record.touch = record.touch.max(touch);
         record.attempts = 0;
         let stratum = plan.nodes[node.at()].stratum;
         state.waves[wave_of(plan, *node).at()].tally.add(outcome, 1);
@@ -206,8 +208,16 @@ fn wait_for(plan: &Plan, state: &mut State, node: NodeIndex, step: Step) {
 }
 
 pub(super) fn restored(plan: &Plan, state: &mut State, nodes: &[NodeIndex], is_restored: bool) {
+    let mut waiting: BTreeMap<SiteIndex, Vec<NodeIndex>> = BTreeMap::new();
     for node in nodes {
-        take_restoring(plan, state, plan.site_of(*node), &[*node]);
+        if let Restoration::Waiting(_) = state.nodes[node.at()].restoration {
+            waiting.entry(plan.site_of(*node)).or_default().push(*node);
+        }
+    }
+    for (site, nodes) in &waiting {
+        take_restoring(plan, state, *site, nodes);
+    }
+    for node in nodes {
         let record = &mut state.nodes[node.at()];
         let was_new = record.restoration == Restoration::None;
         let had_begun = record.attempts > 0;
@@ -242,7 +252,7 @@ pub(super) fn retried(plan: &Plan, state: &mut State, nodes: &[NodeIndex], at: T
         state.nodes[node.at()].attempts = 0;
         enqueue(plan, state, *node);
         let wave = &mut state.waves[wave.at()];
-        if matches!(wave.phase, WavePhase::Baking { .. }) {
+        if matches!(wave.phase, WavePhase::Open { .. } | WavePhase::Baking { .. }) {
             wave.phase = WavePhase::Open { since: at };
         }
     }

@@ -49,26 +49,38 @@ pub(super) fn take(
         queue.pop_front();
         left = &left[1..];
     }
-    if !left.is_empty() {
-        queue.retain(|node| !left.contains(node));
+    let mut missing = left.len();
+    if missing > 0 {
+        queue.retain(|node| !is_one_of(left, &mut missing, *node));
     }
     if queue.is_empty() {
         queues.remove(&site);
     }
 }
 
-/// Takes nodes out of the rollback's queues.
+/// Whether a node is one of those not yet found; after the last one nothing is compared any more.
+fn is_one_of(nodes: &[NodeIndex], missing: &mut usize, node: NodeIndex) -> bool {
+    let is_found = *missing > 0 && nodes.contains(&node);
+    *missing -= usize::from(is_found);
+    is_found
+}
+
+/// Takes waiting nodes of one site out of the rollback's queues.
 pub(super) fn take_restoring(plan: &Plan, state: &mut State, site: SiteIndex, nodes: &[NodeIndex]) {
-    let priorities: Vec<u32> = {
-        let mut all: Vec<u32> = nodes.iter().map(|node| priority(plan, state, *node)).collect();
-        all.dedup();
-        all
-    };
+    let mut by_priority: BTreeMap<u32, Vec<NodeIndex>> = BTreeMap::new();
+    for node in nodes {
+        by_priority.entry(priority(plan, state, *node)).or_default().push(*node);
+    }
     let Some(rollback) = &mut state.rollback else { return };
-    for priority in priorities {
+    for (priority, nodes) in by_priority {
         let Some(sites) = rollback.queue.get_mut(&priority) else { continue };
         if let Some(queue) = sites.get_mut(&site) {
-            queue.retain(|node| !nodes.contains(node));
+            let mut missing = nodes.len();
+            if *queue == nodes {
+                queue.clear();
+            } else {
+                queue.retain(|node| !is_one_of(&nodes, &mut missing, *node));
+            }
             if queue.is_empty() {
                 sites.remove(&site);
             }
@@ -79,12 +91,16 @@ pub(super) fn take_restoring(plan: &Plan, state: &mut State, site: SiteIndex, no
     }
 }
 
-/// Broken nodes first, then later waves back to earlier.
+/// Begun nodes go on, then broken nodes begin, then later waves back to earlier.
+///
+/// Begun nodes take no room, and have a queue of their own so that a look need not search the others for them.
 pub(super) fn priority(plan: &Plan, state: &State, node: NodeIndex) -> u32 {
-    match state.nodes[node.at()].touch {
-        Touch::Suspect => 0,
+    let record = &state.nodes[node.at()];
+    match record.touch {
+        _ if record.attempts > 0 => 0,
+        Touch::Suspect => 1,
         Touch::No | Touch::Maybe | Touch::Clean => {
-            1 + plan.waves.len() as u32 - u32::from(wave_of(plan, node).0)
+            2 + plan.waves.len() as u32 - u32::from(wave_of(plan, node).0)
         }
     }
 }
