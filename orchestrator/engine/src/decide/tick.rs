@@ -4,11 +4,12 @@ use super::{answer, budget, gate, wave};
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Which};
 use wavetrain_model::hold::Kind;
-use wavetrain_model::id::{IntentId, NodeIndex};
+use wavetrain_model::id::{IntentId, NodeIndex, SiteIndex};
 use wavetrain_model::intent::Action;
+use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
-use wavetrain_model::state::{Ending, Phase, Progress, State, WavePhase};
-use wavetrain_model::time::Timestamp;
+use wavetrain_model::state::{Ending, Forward, OpenIntent, Phase, Progress, State, Touch, WavePhase};
+use wavetrain_model::time::{Seconds, Timestamp};
 
 pub(super) fn decide(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     if state.is_over() {
@@ -38,18 +39,68 @@ fn overdue_hold(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     match (&state.phase, hold.kind.site()) {
         // A rollback is not given up as a whole: the site's nodes are exceptions, the others go on.
         (Phase::RollingBack, Some(site)) => {
-            let queue = state.rollback.iter().flat_map(|rollback| rollback.queue.values());
-            let nodes: Vec<NodeIndex> =
-                queue.filter_map(|sites| sites.get(&site)).flatten().copied().collect();
-            let place = &plan.sites[site.at()].site;
             let mut events = vec![Event::Released { kind: hold.kind, accepted: false }];
-            if !nodes.is_empty() {
-                let note = format!("{place} did not answer in time");
-                events.push(Event::NotRestored { intent: None, nodes, note });
-            }
+            events.extend(give_up_site(plan, state, site, now));
             events
         }
+        // Nothing of what is open waits for the site: whoever needs it later finds out.
+        (Phase::Running, Some(site)) if !wave::has_work(plan, state, site) => {
+            vec![Event::Released { kind: hold.kind, accepted: false }]
+        }
+        // Nobody came to let us await what runs there.
+        (Phase::Aborting, _) => vec![Event::Ended { ending: Ending::Aborted }],
         _ => vec![Event::AbortDecided { cause: format!("not answered in time: {}", hold.reason) }],
+    }
+}
+
+/// Everything at a site that only a working call could bring to an end. What AWS has ends by its own deadline.
+fn give_up_site(plan: &Plan, state: &State, site: SiteIndex, now: Timestamp) -> Vec<Event> {
+    let note = format!("{} did not answer in time", plan.sites[site.at()].site);
+    let deadlines = &plan.spec.deadlines;
+    let patience = Seconds(deadlines.delivery.0 + deadlines.execution.0);
+    let mut events = Vec::new();
+    for open in state.open.values().filter(|open| open.intent.site == site) {
+        let is_stuck = match open.progress {
+            Progress::Deferred { .. } => true,
+            // As long as its command may still run, nobody else may command its nodes.
+            Progress::Uncertain { since } => now.since(since) > patience,
+            Progress::Recorded | Progress::Sent { .. } => false,
+        };
+        if is_stuck {
+            events.push(give_up_intent(open, note.clone()));
+        }
+    }
+    let proving = state.waves.iter().flat_map(|wave| {
+        let later = wave.later.iter().map(|later| later.node).filter(|node| plan.site_of(*node) == site);
+        let later = later.filter(|node| state.nodes[node.at()].forward == Forward::Proving);
+        wave.proving.get(&site).into_iter().flat_map(|proving| proving.nodes.iter().copied()).chain(later)
+    });
+    let proving: Vec<NodeIndex> = proving.collect();
+    if !proving.is_empty() {
+        let (outcome, touch) = (Outcome::Unknown, Touch::Suspect);
+        events.push(Event::Finished { intent: None, outcome, touch, nodes: proving, note: note.clone() });
+    }
+    let queue = state.rollback.iter().flat_map(|rollback| rollback.queue.values());
+    let nodes: Vec<NodeIndex> = queue.filter_map(|sites| sites.get(&site)).flatten().copied().collect();
+    if !nodes.is_empty() {
+        events.push(Event::NotRestored { intent: None, nodes, note });
+    }
+    events
+}
+
+fn give_up_intent(open: &OpenIntent, note: String) -> Event {
+    let (intent, nodes) = (Some(open.intent.id), open.pending.clone());
+    match open.intent.action {
+        Action::Survey { .. } => {
+            Event::Finished { intent, outcome: Outcome::Undelivered, touch: Touch::No, nodes, note }
+        }
+        Action::Install { .. } | Action::Verify { .. } => {
+            Event::Finished { intent, outcome: Outcome::Unknown, touch: Touch::Suspect, nodes, note }
+        }
+        Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
+            Event::NotRestored { intent, nodes, note }
+        }
+        Action::Cancel { .. } => Event::Settled { intents: vec![open.intent.id] },
     }
 }
 
@@ -85,11 +136,8 @@ fn unwanted(state: &State, is_wanted: impl Fn(&Action) -> bool) -> Vec<IntentId>
 fn rolling_back(state: &State) -> Vec<Event> {
     let unwanted = unwanted(state, |action| match action {
         Action::Survey { .. } | Action::Install { .. } => false,
-        Action::Verify { .. }
-        | Action::Uninstall { .. }
-        | Action::Reinstall { .. }
-        | Action::Prove
-        | Action::Cancel { .. } => true,
+        Action::Verify { .. } | Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => true,
+        Action::Cancel { of, .. } => state.open.contains_key(of),
     });
     if !unwanted.is_empty() {
         return vec![Event::Settled { intents: unwanted }];
@@ -104,7 +152,10 @@ fn rolling_back(state: &State) -> Vec<Event> {
 }
 
 fn aborting(state: &State) -> Vec<Event> {
-    let unwanted = unwanted(state, |action| matches!(action, Action::Cancel { .. }));
+    // A cancel is worth repeating only as long as its command runs: a site that never answers again must not hold up the end.
+    let is_wanted =
+        |action: &Action| matches!(action, Action::Cancel { of, .. } if state.open.contains_key(of));
+    let unwanted = unwanted(state, is_wanted);
     if !unwanted.is_empty() {
         return vec![Event::Settled { intents: unwanted }];
     }

@@ -90,13 +90,17 @@ fn open(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Time
     if is_settled(record) && !has_open_intents(state, wave) {
         return vec![Event::WaveSettled { wave }];
     }
-    if now.since(since) < plan.spec.deadlines.wave {
+    let is_held = state.holds.iter().any(|hold| hold.kind.stops_installs());
+    if is_held || now.since(since) < plan.spec.deadlines.wave {
         return Vec::new();
     }
-    // The deadline names its outcome: what was not begun by now is undelivered. Running commands have their own deadlines.
+    // The deadline names its outcome: what was not begun by now is undelivered. Running commands have their own deadlines, and
+    // installed nodes that wait for another probe have begun.
     let later = record.later.iter().map(|later| later.node);
+    let later = later.filter(|node| !state.nodes[node.at()].forward.is_in_flight());
     let queued = record.unsurveyed.values().chain(record.ready.values()).flatten().copied();
-    let nodes: Vec<NodeIndex> = later.chain(queued).collect::<BTreeSet<_>>().into_iter().collect();
+    // In the order of the queues: the head of a queue is cheap to take.
+    let nodes: Vec<NodeIndex> = later.chain(queued).collect();
     if nodes.is_empty() {
         return Vec::new();
     }
@@ -122,6 +126,17 @@ fn has_open_intents(state: &State, wave: WaveIndex) -> bool {
     })
 }
 
+/// Whether anything that is begun or about to begin needs a site.
+pub(super) fn has_work(plan: &Plan, state: &State, site: SiteIndex) -> bool {
+    let waits = |wave: &Wave| {
+        wave.unsurveyed.contains_key(&site)
+            || wave.ready.contains_key(&site)
+            || wave.proving.contains_key(&site)
+            || wave.later.iter().any(|later| plan.site_of(later.node) == site)
+    };
+    state.open.values().any(|open| open.intent.site == site) || state.waves.iter().any(waits)
+}
+
 /// Where a gate of the plan file measures for a wave that bakes: guards measure everything touched so far.
 pub(crate) fn scope_of(plan: &Plan, gate: GateIndex, wave: WaveIndex) -> Scope {
     if plan.spec.gates[gate.at()].guard { Scope::Guard } else { Scope::Wave(wave) }
@@ -130,6 +145,10 @@ pub(crate) fn scope_of(plan: &Plan, gate: GateIndex, wave: WaveIndex) -> Scope {
 fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
     if state.holds.iter().any(|hold| matches!(hold.kind, Kind::Gate(..))) {
         return Vec::new();
+    }
+    if plan.waves[wave.at()].size == 0 {
+        // Nothing that could be measured, and nothing that could be bad.
+        return vec![Event::WavePassed { wave }];
     }
     let (verdict, evidence) = budget::settled(plan, state, wave, now);
     if verdict != Verdict::Pass && !state.install_accepted {
@@ -141,7 +160,7 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
     }
     let bake_ms = u64::from(plan.spec.waves[wave.at()].bake.0) * 1000;
     if record.baked_ms < bake_ms {
-        return Vec::new();
+        return unmeasured(plan, state, wave, since, now);
     }
     let mut events = vec![Event::Judged {
         which: Which::Install,
@@ -174,6 +193,24 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
     }
     events.push(Event::WavePassed { wave });
     events
+}
+
+/// A bake that earns nothing because a gate finds no data ends there with a verdict; it must not wait for ever.
+fn unmeasured(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
+    for (index, spec) in plan.spec.gates.iter().enumerate() {
+        let gate = GateIndex(index as u16);
+        let (which, scope) = (Which::Planned(gate), scope_of(plan, gate, wave));
+        let record = state.gate(which, scope);
+        let asked = record.map_or(since, |record| record.first_at.max(since));
+        let measured = record.and_then(|record| record.last_measured_at).map_or(asked, |at| at.max(asked));
+        if now.since(measured) >= spec.deadline {
+            let said = record.map_or("never measured", |record| record.sentence.as_str());
+            let sentence = format!("nothing measured for {} of the bake: {said}", spec.deadline);
+            let evidence = gate::evidence(plan, state, gate, scope, sentence, now);
+            return gate::verdict_events(plan, state, now, which, scope, Verdict::Inconclusive, evidence);
+        }
+    }
+    Vec::new()
 }
 
 /// Bake time earned since it was last counted.

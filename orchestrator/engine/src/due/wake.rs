@@ -3,7 +3,7 @@
 use super::{Due, forward::PROVING_PATIENCE};
 use crate::decide::wave::BAKE_STEP;
 use wavetrain_model::plan::Plan;
-use wavetrain_model::state::{State, WavePhase};
+use wavetrain_model::state::{Phase, State, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
 
 /// Deadlines of holds and waves, steps of a bake, nodes that wait for another try.
@@ -21,6 +21,9 @@ pub(super) fn times(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
             if ripe > now {
                 due.look_again(ripe);
             }
+        }
+        if state.phase != Phase::Running {
+            continue;
         }
         match record.phase {
             WavePhase::Open { since } => {
