@@ -23,18 +23,13 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::Ordered { .. } => {}
         Event::WaveBlocked { wave } => state.waves[wave.at()].phase = WavePhase::Blocked { since: at },
         Event::WaveOpened { wave } => open_wave(plan, state, *wave, at),
-        Event::WaveSettled { wave } => {
-            let wave = &mut state.waves[wave.at()];
-            wave.phase = WavePhase::Baking { since: at };
-            wave.credited_until = at;
-            wave.baked_ms = 0;
-        }
+        Event::WaveSettled { wave } => settle_wave(state, *wave, at),
         Event::BakeCredited { wave, until, earned_ms } => {
             let wave = &mut state.waves[wave.at()];
             wave.credited_until = *until;
             wave.baked_ms += earned_ms;
         }
-        Event::WavePassed { wave } => state.waves[wave.at()].phase = WavePhase::Passed { at },
+        Event::WavePassed { wave } => pass_wave(state, *wave, at),
         Event::WaveFailed { wave } => state.waves[wave.at()].phase = WavePhase::Failed { at },
         Event::Intended { intent } => intend(plan, state, intent, at),
         Event::Sent { intent, command, .. } => {
@@ -153,6 +148,19 @@ fn open_wave(plan: &Plan, state: &mut State, wave: WaveIndex, at: Timestamp) {
     }
 }
 
+fn settle_wave(state: &mut State, wave: WaveIndex, at: Timestamp) {
+    let wave = &mut state.waves[wave.at()];
+    wave.phase = WavePhase::Baking { since: at };
+    wave.credited_until = at;
+    wave.baked_ms = 0;
+}
+
+fn pass_wave(state: &mut State, wave: WaveIndex, at: Timestamp) {
+    state.waves[wave.at()].phase = WavePhase::Passed { at };
+    // What was accepted was this wave's evidence, not the next one's.
+    state.install_accepted = false;
+}
+
 fn intend(plan: &Plan, state: &mut State, intent: &Intent, at: Timestamp) {
     state.next_intent = intent.id.0 + 1;
     match &intent.action {
@@ -212,7 +220,9 @@ fn measured(state: &mut State, which: Which, scope: Scope, verdict: Verdict, sen
     sentence.clone_into(&mut record.sentence);
     match verdict {
         Verdict::Error => record.consecutive_errors += 1,
-        Verdict::Pass | Verdict::Inconclusive | Verdict::Fail => {
+        // A look that found no data vouches for no time.
+        Verdict::Inconclusive => record.consecutive_errors = 0,
+        Verdict::Pass | Verdict::Fail => {
             record.consecutive_errors = 0;
             record.last_measured_at = Some(at);
         }
@@ -230,6 +240,14 @@ fn release(state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {
     state.holds.retain(|hold| hold.kind != kind);
     if let Some(site) = kind.site() {
         state.sites[site.at()].errors = 0;
+    }
+    if kind.stops_installs() && !state.holds.iter().any(|hold| hold.kind.stops_installs()) {
+        // Nobody could begin anything meanwhile: the waves get their time anew.
+        for wave in &mut state.waves {
+            if let WavePhase::Open { since } = &mut wave.phase {
+                *since = at;
+            }
+        }
     }
     if !accepted {
         return;
@@ -252,7 +270,8 @@ fn release(state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {
 fn begin_rollback(state: &mut State, cause: &str, at: Timestamp) {
     state.phase = Phase::RollingBack;
     state.holds.retain(|hold| hold.kind.stops_rollback() || hold.kind.site().is_some());
-    state.rollback = Some(Rollback {
+    // After an aborted rollback the way back goes on where it stood.
+    state.rollback.get_or_insert_with(|| Rollback {
         cause: cause.to_owned(),
         decided_at: at,
         queue: std::collections::BTreeMap::new(),
