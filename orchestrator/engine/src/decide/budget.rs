@@ -3,10 +3,14 @@
 use wavetrain_model::gate::{Evidence, Verdict};
 use wavetrain_model::id::WaveIndex;
 use wavetrain_model::limit::{FINISHED_BEFORE_PERCENT, SMALL_STRATUM, SMALL_WAVE};
+use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
-use wavetrain_model::quantity::Amount;
+use wavetrain_model::quantity::{Amount, Percent};
 use wavetrain_model::state::{State, Tally, WavePhase};
 use wavetrain_model::time::Timestamp;
+
+/// Nodes of a wave that may end without having been tried: nine in ten must have told something.
+const UNTRIED_SHARE: Percent = Percent::whole(10);
 
 /// A broken budget.
 pub(super) struct Broken {
@@ -114,9 +118,13 @@ fn evidence(
 pub(super) fn settled(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> (Verdict, Evidence) {
     let tally = &state.wave(wave).tally;
     let size = plan.waves[wave.at()].size;
-    let verdict = if size > 0 && tally.at_target() == 0 { Verdict::Inconclusive } else { Verdict::Pass };
+    // Failed and unreachable nodes have their budgets; those whose command was stopped before it began told nothing at all.
+    let stopped = tally.of(Outcome::Cancelled);
+    let is_told = tally.at_target() > 0 && !UNTRIED_SHARE.is_exceeded_by(stopped, size);
+    let verdict = if is_told || size == 0 { Verdict::Pass } else { Verdict::Inconclusive };
     let sentence = format!(
-        "{} of {size} nodes of wave {} have the target version, {} failed (limit {}), {} could not be reached (limit {})",
+        "{} of {size} nodes of wave {} have the target version, {} failed (limit {}), {} could not be reached (limit {}), \
+         {stopped} were stopped before they began",
         tally.at_target(),
         plan.wave_name(wave),
         tally.failures(),
@@ -131,7 +139,8 @@ pub(super) fn settled(plan: &Plan, state: &State, wave: WaveIndex, now: Timestam
 pub(crate) fn remaining_count(plan: &Plan, state: &State) -> Option<u32> {
     match plan.spec.limits.failures {
         Amount::Count(count) => {
-            Some((count + state.accepted_failures).saturating_sub(state.tally.failures()))
+            // What a person accepted is spent: it moves the limit only where it lies above it.
+            Some(count.max(state.accepted_failures).saturating_sub(state.tally.failures()))
         }
         Amount::Share(_) => None,
     }
