@@ -101,8 +101,12 @@ fn may_install(state: &State) -> bool {
 }
 
 /// Sites to which no new command goes.
+///
+/// A lost site is asked again by the repetition of what it refused; where nothing is left to be repeated, new commands are the
+/// question whether it is back.
 fn is_held(state: &State, site: SiteIndex) -> bool {
-    state.holds.iter().any(|hold| hold.kind.site() == Some(site))
+    state.hold(Kind::Refused(site)).is_some()
+        || state.hold(Kind::Site(site)).is_some() && state.open.values().any(|open| open.intent.site == site)
 }
 
 /// What is to be done about intents that are not settled.

@@ -14,6 +14,9 @@ use wavetrain_model::time::{Seconds, Timestamp};
 /// Installed nodes wait this long for company before their probe is sent, unless nothing else is on its way.
 pub(super) const PROVING_PATIENCE: Seconds = Seconds(15);
 
+/// A probe that did not answer within this time is not waited for before others are sent.
+const SURVEY_PATIENCE: Seconds = Seconds::minutes(2);
+
 fn open_waves<'a>(plan: &'a Plan, state: &'a State) -> impl Iterator<Item = (WaveIndex, &'a Wave)> {
     let waves = plan.wave_indices().map(|wave| (wave, state.wave(wave)));
     waves.filter(|(_, record)| matches!(record.phase, WavePhase::Open { .. }))
@@ -47,9 +50,11 @@ fn later(wave: &Wave, state: &State, now: Timestamp, forward: Forward) -> Vec<No
 /// Probes nodes shortly before they are touched: enough for what can be in flight twice over, no more.
 pub(super) fn survey(plan: &Plan, state: &State, now: Timestamp, drafts: &mut Drafts) {
     for (wave, record) in open_waves(plan, state) {
-        let ready: usize = record.ready.values().map(std::collections::VecDeque::len).sum();
-        let mut ahead = ready + record.surveying as usize;
+        let mut ahead = ready_ahead(plan, state, wave) + surveying_ahead(state, wave, now);
         let enough = cap(plan, wave) as usize * 2;
+        if ahead >= enough {
+            continue;
+        }
         let mut queues: BTreeMap<SiteIndex, Vec<NodeIndex>> = BTreeMap::new();
         for node in later(record, state, now, Forward::Waiting) {
             queues.entry(plan.site_of(node)).or_default().push(node);
@@ -67,6 +72,26 @@ pub(super) fn survey(plan: &Plan, state: &State, now: Timestamp, drafts: &mut Dr
             drafts.push(Action::Survey { wave }, site, nodes);
         }
     }
+}
+
+/// Ready nodes that will be installed on soon. What waits at a lost site or behind a site's own cap does not count: the other
+/// sites must not wait for it.
+fn ready_ahead(plan: &Plan, state: &State, wave: WaveIndex) -> usize {
+    let ready = state.wave(wave).ready.iter().filter(|(site, _)| !is_held(state, **site));
+    ready.map(|(site, queue)| queue.len().min(site_cap(plan, state, wave, *site) as usize * 2)).sum()
+}
+
+/// Nodes whose probe can be expected to answer soon.
+fn surveying_ahead(state: &State, wave: WaveIndex, now: Timestamp) -> usize {
+    let surveys = state.open.values().filter(|open| open.intent.action == Action::Survey { wave });
+    let fresh = surveys.filter(|open| now.since(open.recorded_at) < SURVEY_PATIENCE);
+    fresh.filter(|open| !is_held(state, open.intent.site)).map(|open| open.pending.len()).sum()
+}
+
+/// Nodes changing at once that the wave allows at one site.
+fn site_cap(plan: &Plan, state: &State, wave: WaveIndex, site: SiteIndex) -> u32 {
+    let nodes = state.wave(wave).site_size.get(&site).copied().unwrap_or(0);
+    plan.spec.limits.per_site.map_or(u32::MAX, |limit| limit.as_cap(nodes))
 }
 
 /// Room that every install must find: the wave's cap, the site's, each failure domain's, and the failure budget's.
@@ -112,7 +137,8 @@ fn domain_room(plan: &Plan, state: &State) -> Vec<u32> {
 pub(super) fn install(plan: &Plan, state: &State, now: Timestamp, drafts: &mut Drafts) {
     let in_flight: u32 = state.waves.iter().map(|wave| wave.in_flight).sum();
     // With a count budget, what is in flight can never break it by more than the one that stops the rollout.
-    let mut budget = remaining_count(plan, state).map(|left| (left + 1).saturating_sub(in_flight));
+    let most_at_risk = remaining_count(plan, state).map_or(u32::MAX, |left| left.saturating_add(1));
+    let mut budget = (most_at_risk < u32::MAX).then(|| most_at_risk.saturating_sub(in_flight));
     let mut domains = domain_room(plan, state);
     for (wave, record) in open_waves(plan, state) {
         let cap = cap(plan, wave);
@@ -131,10 +157,9 @@ pub(super) fn install(plan: &Plan, state: &State, now: Timestamp, drafts: &mut D
             queues.keys().copied().filter(|site| !is_held(state, *site)).collect();
         sites.sort_by_key(|site| (busy(site), *site));
         for site in sites {
-            let site_room = plan.spec.limits.per_site.map_or(u32::MAX, |limit| {
-                let size = record.site_size.get(&site).copied().unwrap_or(0);
-                limit.as_cap(size).saturating_sub(busy(&site))
-            });
+            let site_cap = site_cap(plan, state, wave, site);
+            let site_room = site_cap.saturating_sub(busy(&site));
+            let most = cap.min(site_cap).min(most_at_risk);
             let waits_for_more = record.in_flight > 0;
             send_to_site(
                 plan,
@@ -143,7 +168,7 @@ pub(super) fn install(plan: &Plan, state: &State, now: Timestamp, drafts: &mut D
                 site,
                 &queues[&site],
                 site_room,
-                cap,
+                most,
                 waits_for_more,
                 &mut room,
                 drafts,
@@ -162,7 +187,7 @@ fn send_to_site(
     site: SiteIndex,
     queue: &[NodeIndex],
     mut site_room: u32,
-    cap: u32,
+    most: u32,
     waits_for_more: bool,
     room: &mut Room,
     drafts: &mut Drafts,
@@ -171,7 +196,7 @@ fn send_to_site(
     while !rest.is_empty() {
         let possible = room.of_nodes().min(site_room).min(NODES_PER_COMMAND as u32);
         // One command for a few nodes costs as much as one for fifty: wait until more room is free, while something runs.
-        let worth = (rest.len() as u32).min(NODES_PER_COMMAND as u32).min(cap.div_ceil(4));
+        let worth = (rest.len() as u32).min(NODES_PER_COMMAND as u32).min(most.div_ceil(4));
         if possible == 0 || (waits_for_more && possible < worth) {
             return;
         }
