@@ -63,10 +63,40 @@ pub(crate) struct Cloud {
     pub(crate) lose_answer_every: Option<u64>,
 }
 
-const VERSIONS: [&str; 3] = ["2.0.0-1", "1.0.0-1", "1.1.0-1"];
+pub(crate) const VERSIONS: [&str; 3] = ["2.0.0-1", "1.0.0-1", "1.1.0-1"];
+
+/// Over what a plan's nodes are spread.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spread {
+    /// Sites, each of which gets every n-th node.
+    pub(crate) sites: u32,
+    /// Whether every third node runs Windows.
+    pub(crate) windows: bool,
+    /// Failure domains: the first gets every fifth node, the second the node after it.
+    pub(crate) domains: u16,
+}
+
+impl Spread {
+    fn site_of(self, node: u32) -> u32 {
+        node % self.sites
+    }
+
+    fn stratum_of(self, node: u32) -> u32 {
+        self.site_of(node) * 2 + u32::from(self.windows && node % 3 == 2)
+    }
+
+    fn domains_of(self, node: u32) -> Vec<u16> {
+        (0..self.domains).filter(|domain| node % 5 == u32::from(*domain)).collect()
+    }
+}
 
 /// A plan of waves of the given sizes over one site; every second node had 1.1.0-1, every tenth none.
 pub(crate) fn plan(sizes: &[u32], adjust: impl FnOnce(&mut spec::Rollout)) -> Plan {
+    spread_plan(sizes, Spread { sites: 1, windows: false, domains: 0 }, adjust)
+}
+
+/// A plan of waves of the given sizes, spread over sites, platforms and failure domains.
+pub(crate) fn spread_plan(sizes: &[u32], spread: Spread, adjust: impl FnOnce(&mut spec::Rollout)) -> Plan {
     let mut spec = spec_of(sizes.len());
     adjust(&mut spec);
     let total: u32 = sizes.iter().sum();
@@ -75,24 +105,16 @@ pub(crate) fn plan(sizes: &[u32], adjust: impl FnOnce(&mut spec::Rollout)) -> Pl
         digest: Digest::from("00"),
         spec_digest: Digest::from("00"),
         observed_at: Timestamp(0),
-        sites: vec![PlannedSite {
-            site: Site {
-                account: AccountId::from("111122223333"),
-                region: Region::from("eu-west-1"),
-                role: None,
-                external_id: None,
-            },
-            package: "tool".to_owned(),
-            restorable: vec![VersionIndex(0), VersionIndex(1), VersionIndex(2)],
-            default_version: Some(VersionIndex(1)),
-        }],
+        sites: (0..spread.sites).map(site).collect(),
         versions: VERSIONS.map(str::to_owned).to_vec(),
-        strata: vec![Stratum {
-            site: SiteIndex(0),
-            platform: Platform::Linux,
-            architecture: Architecture::X86_64,
-            size: total,
-        }],
+        strata: (0..spread.sites * 2)
+            .map(|stratum| Stratum {
+                site: SiteIndex(stratum / 2),
+                platform: if stratum % 2 == 0 { Platform::Linux } else { Platform::Windows },
+                architecture: Architecture::X86_64,
+                size: (0..total).filter(|node| spread.stratum_of(*node) == stratum).count() as u32,
+            })
+            .collect(),
         nodes: Vec::new(),
         waves: Vec::new(),
         batches: Vec::new(),
@@ -103,9 +125,23 @@ pub(crate) fn plan(sizes: &[u32], adjust: impl FnOnce(&mut spec::Rollout)) -> Pl
     };
     let has_probe = plan.spec.package.probe.is_some();
     for (index, size) in sizes.iter().enumerate() {
-        add_wave(&mut plan, WaveIndex(index as u16), *size, has_probe);
+        add_wave(&mut plan, WaveIndex(index as u16), *size, spread, has_probe);
     }
     plan
+}
+
+fn site(index: u32) -> PlannedSite {
+    PlannedSite {
+        site: Site {
+            account: AccountId::new(format!("1111222233{index:02}")),
+            region: Region::from("eu-west-1"),
+            role: None,
+            external_id: None,
+        },
+        package: "tool".to_owned(),
+        restorable: vec![VersionIndex(0), VersionIndex(1), VersionIndex(2)],
+        default_version: Some(VersionIndex(1)),
+    }
 }
 
 pub(crate) fn before_of(node: u32) -> Option<u16> {
@@ -115,7 +151,7 @@ pub(crate) fn before_of(node: u32) -> Option<u16> {
     }
 }
 
-fn add_wave(plan: &mut Plan, wave: WaveIndex, size: u32, has_probe: bool) {
+fn add_wave(plan: &mut Plan, wave: WaveIndex, size: u32, spread: Spread, has_probe: bool) {
     let first = plan.nodes.len() as u32;
     for node in first..first + size {
         let known = before_of(node).map_or(Before::Absent, |version| Before::Version(VersionIndex(version)));
@@ -126,18 +162,21 @@ fn add_wave(plan: &mut Plan, wave: WaveIndex, size: u32, has_probe: bool) {
         };
         plan.nodes.push(PlannedNode {
             id: NodeId::new(format!("i-{node:017x}")),
-            stratum: StratumIndex(0),
+            stratum: StratumIndex(spread.stratum_of(node)),
             rank: node,
             wave: Some(wave),
             canary: false,
             restore,
-            domains: Vec::new(),
+            domains: spread.domains_of(node),
         });
     }
-    let nodes: Vec<NodeIndex> = (first..first + size).map(NodeIndex).collect();
     let first_batch = BatchIndex(plan.batches.len() as u32);
-    for chunk in nodes.chunks(50) {
-        plan.batches.push(Batch { wave, site: SiteIndex(0), nodes: chunk.to_vec() });
+    for site in 0..spread.sites {
+        let nodes: Vec<NodeIndex> =
+            (first..first + size).filter(|node| spread.site_of(*node) == site).map(NodeIndex).collect();
+        for chunk in nodes.chunks(50) {
+            plan.batches.push(Batch { wave, site: SiteIndex(site), nodes: chunk.to_vec() });
+        }
     }
     plan.waves.push(PlannedWave {
         size,
@@ -167,7 +206,11 @@ fn spec_of(waves: usize) -> spec::Rollout {
             version: VERSIONS[0].to_owned(),
             install: spec::InstallMode::Reinstall,
             arguments: BTreeMap::new(),
-            probe: Some(spec::Probe { linux: Some("tool version".to_owned()), windows: None, expect: None }),
+            probe: Some(spec::Probe {
+                linux: Some("tool version".to_owned()),
+                windows: Some("tool version".to_owned()),
+                expect: None,
+            }),
         },
         fleet: spec::Fleet {
             accounts: vec![AccountId::from("111122223333")],
@@ -407,7 +450,7 @@ impl Cloud {
     }
 }
 
-fn install(truth: &mut Truth) -> (Status, String) {
+pub(crate) fn install(truth: &mut Truth) -> (Status, String) {
     match truth.behaviour {
         // With nothing to go back to, the agent cannot claim that it went back.
         Behaviour::Lies if truth.believes.is_none() => {
@@ -432,7 +475,7 @@ fn install(truth: &mut Truth) -> (Status, String) {
     }
 }
 
-fn uninstall(truth: &mut Truth, version: Option<VersionIndex>) -> (Status, String) {
+pub(crate) fn uninstall(truth: &mut Truth, version: Option<VersionIndex>) -> (Status, String) {
     let matches = truth.believes.is_some() && version.is_none_or(|version| truth.believes == Some(version.0));
     if !matches {
         return (Status::Success, "version: x is not installed".to_owned());
@@ -442,7 +485,7 @@ fn uninstall(truth: &mut Truth, version: Option<VersionIndex>) -> (Status, Strin
     (Status::Success, "Successfully uninstalled tool".to_owned())
 }
 
-fn reinstall(truth: &mut Truth, version: VersionIndex) -> (Status, String) {
+pub(crate) fn reinstall(truth: &mut Truth, version: VersionIndex) -> (Status, String) {
     if truth.believes == Some(version.0) {
         return (Status::Success, "tool is already installed".to_owned());
     }

@@ -4,3 +4,4 @@ mod cloud;
 mod recovery;
 mod rollback;
 mod rollout;
+mod seeds;
