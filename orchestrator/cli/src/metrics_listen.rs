@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 16;
 
 /// Longest time that the end is held out to a scraper.
-const LONGEST_LINGER: Duration = Duration::from_secs(60);
+const LONGEST_LINGER: Duration = Duration::from_mins(1);
 
 /// The content type of the text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -227,7 +227,8 @@ mod tests {
         assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
         assert!(listening.has_scraper());
         let address = listening.address;
-        let (_, page) = tokio::join!(listening.linger(), exchange(address, b"GET /metrics HTTP/1.1\r\n\r\n"));
+        let ((), page) =
+            tokio::join!(listening.linger(), exchange(address, b"GET /metrics HTTP/1.1\r\n\r\n"));
         assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
     }
 

@@ -62,7 +62,8 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
         if stop.help.is_empty() { stop.help(go_on(context, &args.file)) } else { stop }
     })?;
     let exit = conclude(context, &args, &finished, &time)?;
-    if let Some(listening) = listening {
+    // Whoever interrupts wants to be gone.
+    if let Some(listening) = listening.filter(|_| finished.reason != Reason::Interrupted) {
         let_the_end_be_scraped(context, listening).await;
     }
     Ok(exit)
