@@ -1,7 +1,7 @@
 //! A cloud of nodes with bits, and a loop that drives the machine against it the way a driver does.
 
 use std::collections::BTreeMap;
-use wavetrain_engine::input::{Answer, Input, Order, Report};
+use wavetrain_engine::input::{Answer, Input, Order, Report, Trouble};
 use wavetrain_engine::{decide, due, evolve};
 use wavetrain_model::agent::Status;
 use wavetrain_model::event::{Entry, Event};
@@ -61,6 +61,8 @@ pub(crate) struct Cloud {
     commands: u32,
     /// Intents whose `SendCommand` is executed but whose answer is lost.
     pub(crate) lose_answer_every: Option<u64>,
+    /// Every call is denied.
+    pub(crate) is_denied: bool,
 }
 
 pub(crate) const VERSIONS: [&str; 3] = ["2.0.0-1", "1.0.0-1", "1.1.0-1"];
@@ -281,6 +283,7 @@ impl Cloud {
             running: Vec::new(),
             commands: 0,
             lose_answer_every: None,
+            is_denied: false,
         };
         let plan = cloud.plan.digest.clone();
         cloud.apply(vec![Event::Started { plan }]);
@@ -316,7 +319,7 @@ impl Cloud {
         self.input(&Input::Recovered);
     }
 
-    fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         for _ in 0..1000 {
             let events =
                 decide(&self.plan, &self.state, self.now, &Input::Tick).expect("ticks are never rejected");
@@ -365,6 +368,11 @@ impl Cloud {
         assert!(!matches!(open.progress, Progress::Uncertain { .. }), "an uncertain intent is never sent");
         let mut intent = open.intent.clone();
         intent.nodes.clone_from(&open.pending);
+        if self.is_denied {
+            let answer = Answer::Refused { trouble: Trouble::Denied, message: "access denied".to_owned() };
+            self.input(&Input::Answered { intent: id, answer });
+            return;
+        }
         let answer = self.execute(&intent);
         let is_lost = self.lose_answer_every.is_some_and(|every| id.0.is_multiple_of(every));
         let answer = if is_lost { Answer::Unknown { message: "connection lost".to_owned() } } else { answer };
@@ -405,6 +413,9 @@ impl Cloud {
 
     /// Reports the rows of every command the machine knows of.
     fn report(&mut self) {
+        if self.is_denied {
+            return;
+        }
         let known: Vec<(IntentId, Vec<Report>)> = self
             .running
             .iter()

@@ -1,6 +1,7 @@
 //! The machine against a small cloud written for these tests: no AWS wire, no agent model, only what a command's rows can say.
 
 mod cloud;
+mod odd;
 mod recovery;
 mod rollback;
 mod rollout;
