@@ -11,7 +11,7 @@ use wavetrain_engine::due::{Due, Measurement};
 use wavetrain_engine::input::{Answer, Input, Report, Trouble};
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{IntentId, SiteIndex};
-use wavetrain_model::intent::Action;
+use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::state::{self, Phase, State};
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::distributor::Invocation;
@@ -64,7 +64,9 @@ impl Circle {
             let Some(open) = self.state.open.get(id) else { continue };
             if let Entry::Vacant(vacant) = self.performing.entry(*id) {
                 let off = self.hands.line.closing.child_token();
-                self.tasks.spawn(self.hands.clone().perform(open.intent.clone(), off.clone()));
+                // Nodes that AWS refused by name have left the intent: only what still waits for an answer is sent.
+                let intent = Intent { nodes: open.pending.clone(), ..open.intent.clone() };
+                self.tasks.spawn(self.hands.clone().perform(intent, off.clone()));
                 vacant.insert(off);
             }
         }

@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub(crate) listed_at_most: Option<usize>,
     /// Installs of the target fail on these nodes.
     pub(crate) failing: BTreeSet<String>,
+    /// Nodes that are no longer managed: a command that names one is refused as a whole.
+    pub(crate) gone: BTreeSet<String>,
     pub(crate) calls: Vec<(Timestamp, &'static str)>,
     /// Called at every send, before anything else.
     pub(crate) on_send: Option<OnSend>,
@@ -161,6 +163,11 @@ impl Aws {
         }
         if let Some(class) = world.refusing.get(site.region.as_str()) {
             return Some(Sent::Refused(failure(*class)));
+        }
+        let gone: Vec<NodeId> =
+            order.nodes.iter().filter(|node| world.gone.contains(node.as_str())).cloned().collect();
+        if !gone.is_empty() {
+            return Some(Sent::InvalidNodes { nodes: gone, message: "not in a valid state".to_owned() });
         }
         let fault = world.send_faults.pop_front();
         match fault {

@@ -47,6 +47,20 @@ async fn a_bad_version_is_rolled_back_and_quarantined_in_one_stroke() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nodes_that_left_do_not_keep_the_others_from_their_command() {
+    let stage = Stage::new(60);
+    let start = stage.plan(|_| {}).await;
+    let gone: std::collections::BTreeSet<String> =
+        stage.aws.world().nodes.keys().step_by(40).cloned().collect();
+    stage.aws.world().gone.clone_from(&gone);
+    let finished = stage.run(start).await.expect("driven");
+    assert_eq!(finished.state.phase, Phase::Ended(Ending::Completed));
+    assert_eq!(finished.state.tally.of(wavetrain_model::outcome::Outcome::Gone), gone.len() as u32);
+    assert_eq!(finished.state.tally.at_target(), 120 - gone.len() as u32);
+    assert_nothing_was_sent_twice(&stage);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_replay_of_the_log_gives_the_state_that_was_reached() {
     let stage = Stage::new(60);
     let start = stage.plan(|_| {}).await;
