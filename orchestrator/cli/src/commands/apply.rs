@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wavetrain_aws::Aws;
+use wavetrain_driver::crash::CrashAt;
 use wavetrain_driver::metrics::{ApiCalls, CallSource};
 use wavetrain_driver::{Driver, Finished, Metrics, Options, Reason, Start};
 use wavetrain_engine::planner;
@@ -55,7 +56,11 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
     let cloud = planning::metered_aws(&session(&id), &time).await?;
     metrics.count_calls(&spec.name, calls_of(&cloud));
     let display = Display::new(context.console);
-    let run = Run { cloud, store, time: &time, on_hold: args.on_hold, display, metrics };
+    #[cfg(feature = "crash-points")]
+    let crash_at = crash_at()?;
+    #[cfg(not(feature = "crash-points"))]
+    let crash_at = None;
+    let run = Run { cloud, store, time: &time, on_hold: args.on_hold, display, metrics, crash_at };
     let stop = stop_on_signals(context, &args.file);
     let finished = run.drive(start, stop).await.map_err(|error| {
         let stop = look::driver_stop(&error);
@@ -67,6 +72,13 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
         let_the_end_be_scraped(context, listening).await;
     }
     Ok(exit)
+}
+
+/// Where a test wants this process to die.
+#[cfg(feature = "crash-points")]
+fn crash_at() -> Result<Option<CrashAt>, Stop> {
+    let Ok(asked) = std::env::var("WAVETRAIN_CRASH_AT") else { return Ok(None) };
+    asked.parse().map(Some).map_err(|error| Stop::new(Exit::Usage, format!("WAVETRAIN_CRASH_AT: {error}")))
 }
 
 /// Serves the metrics if that is asked for. Before anything else is done: a taken port is known at once.
@@ -209,6 +221,8 @@ pub struct Run<'a> {
     pub display: Display,
     /// Where it is counted.
     pub metrics: Metrics,
+    /// Where a test lets the process die; None otherwise.
+    pub crash_at: Option<CrashAt>,
 }
 
 impl Run<'_> {
@@ -220,6 +234,7 @@ impl Run<'_> {
     ) -> Result<Finished, wavetrain_driver::Error> {
         let mut options = Options::new(holder(), person());
         options.metrics = self.metrics;
+        options.crash_at = self.crash_at;
         options.on_hold = match self.on_hold {
             OnHold::Exit => wavetrain_driver::OnHold::Exit,
             OnHold::Wait => wavetrain_driver::OnHold::Wait,

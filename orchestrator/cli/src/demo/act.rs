@@ -130,6 +130,7 @@ async fn play_on(context: &Context, act: Act, stage: &Stage, began: Instant) -> 
             on_hold: OnHold::Wait,
             display: Display::new(context.console),
             metrics: wavetrain_driver::Metrics::default(),
+            crash_at: None,
         };
         let stop = CancellationToken::new();
         let driven = run.drive(Start::New(Box::new(plan), id.clone()), stop.clone());
