@@ -34,13 +34,22 @@ pub fn version_of<'a>(
     print: &str,
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> Option<&'a str> {
-    known.clone().find(|version| *version == print).or_else(|| known.filter(|version| means(probe, print, version)).last())
+    known
+        .clone()
+        .find(|version| *version == print)
+        .or_else(|| known.filter(|version| means(probe, print, version)).last())
 }
 
 /// Whether a failed probe says that the program or its file does not exist: exit code 127 of a POSIX shell, or the words of
 /// a shell or PowerShell for it, with nothing printed.
 pub fn says_absent(output: &str, exit_code: Option<i32>) -> bool {
-    let words = ["not found", "No such file or directory", "Cannot find path", "because it does not exist", "is not recognized as"];
+    let words = [
+        "not found",
+        "No such file or directory",
+        "Cannot find path",
+        "because it does not exist",
+        "is not recognized as",
+    ];
     printed(output).is_none() && (exit_code == Some(127) || words.iter().any(|word| output.contains(word)))
 }
 
