@@ -15,8 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Stories told by default.
 const SEEDS: u64 = 300;
 
-/// Stories that once went wrong, whatever they tell by now.
-const KEPT: [u64; 0] = [];
+/// Stories in which the machine once broke a promise: nodes forgotten or miscounted on the way back, waves passed untried, too
+/// many on their way back at once.
+const KEPT: [u64; 12] = [306, 364, 410, 417, 419, 563, 615, 800, 978, 1023, 1131, 3260];
 
 #[expect(clippy::disallowed_methods, reason = "how many stories are told is no matter of the engine")]
 fn number(name: &str) -> Option<u64> {

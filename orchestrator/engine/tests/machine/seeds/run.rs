@@ -259,7 +259,7 @@ impl Run {
         }
         let new = due.intents.iter().map(|intent| intent.id);
         for intent in new.chain(again).collect::<Vec<_>>() {
-            let turns = if self.aws.is_calm { 0 } else { self.dice.pick(&[0, 0, 0, 1, 3]) };
+            let turns = if self.aws.is_calm { 0 } else { self.dice.pick(&[0, 0, 0, 1, 8]) };
             self.hands.insert(intent, turns);
         }
         for intent in &due.revoke {
