@@ -146,7 +146,11 @@ fn a_failure_that_shows_only_in_an_alarm_takes_the_version_back() {
     let stage = Stage::new(&fleet("", &alarm), SPEED);
     stage.write(
         "plan.yaml",
-        &plan_with(BAD, "", "  gates: [{ name: crashes, guard: yes, every: 30s, alarms: { prefix: agent- } }]"),
+        &plan_with(
+            BAD,
+            "",
+            "  gates: [{ name: crashes, guard: yes, every: 30s, alarms: { prefix: agent- } }]",
+        ),
     );
     let (before, planned) = (stage.nodes(), stage.planned());
     stage.apply().ended_with(5).says("agent-crashes");

@@ -1,8 +1,10 @@
 //! The program is stopped, kindly or not, and the same command goes on where it was.
 
 use crate::kit::sim::Sim;
-use crate::kit::stage::{APPLY, Running, Stage};
-use crate::kit::truth::{assert_all_back, assert_everyone_has, assert_no_intent_twice, assert_none_after_decision};
+use crate::kit::stage::{APPLY, Ran, Running, Stage};
+use crate::kit::truth::{
+    assert_all_back, assert_everyone_has, assert_no_intent_twice, assert_none_after_decision,
+};
 use crate::kit::until;
 use crate::kit::worlds::{BAD, GOOD, fleet, plan};
 
@@ -12,7 +14,8 @@ const SPEED: u32 = 300;
 /// The lease of a killed process lasts 30 real seconds, which is so long in the world.
 const LEASE_SECONDS: u32 = 31 * SPEED;
 
-const BREAKS_WINDOWS: &str = "behaviour: [{ when: { platform: Windows, regions: [eu-west-1] }, install: fail }]";
+const BREAKS_WINDOWS: &str =
+    "behaviour: [{ when: { platform: Windows, regions: [eu-west-1] }, install: fail }]";
 
 /// Installs on the canaries are one command for each account at most; more means that a later wave has begun.
 fn is_in_second_wave(sim: &Sim) -> bool {
@@ -34,11 +37,16 @@ fn caught(stage: &Stage, what: &str, there: impl Fn(&Sim) -> bool) -> Running {
     running
 }
 
-fn kill_and_pass_lease(stage: &Stage, running: Running) {
+/// Kills it and runs the same command at once: it waits for the lease of the killed process, which must run out.
+fn killed_and_run_again(stage: &Stage, running: Running) -> Ran {
     running.kill();
-    stage.apply().ended_with(7).says("its lease runs out");
-    stage.sim.pass(LEASE_SECONDS);
     stage.sim.start_clock();
+    let again = stage.start(&APPLY);
+    until("it waits for the lease", || {
+        again.stderr_so_far().contains("until its lease runs out").then_some(())
+    });
+    stage.sim.pass(LEASE_SECONDS);
+    again.wait()
 }
 
 #[test]
@@ -47,8 +55,7 @@ fn killed_in_a_wave_it_goes_on_and_no_node_is_told_twice() {
     stage.write("plan.yaml", &plan(GOOD));
     let planned = stage.planned();
     let running = caught(&stage, "the second wave runs", is_in_second_wave);
-    kill_and_pass_lease(&stage, running);
-    stage.apply().ended_with(0).says("going on with rollout");
+    killed_and_run_again(&stage, running).ended_with(0).says("going on with rollout");
     let nodes = stage.nodes();
     assert_everyone_has(&nodes, GOOD);
     planned.assert_waves_in_order(&nodes, GOOD);
@@ -61,8 +68,7 @@ fn killed_in_a_rollback_it_goes_on_and_every_touched_node_comes_back() {
     stage.write("plan.yaml", &plan(BAD));
     let before = stage.nodes();
     let running = caught(&stage, "the rollback runs", is_rolling_back);
-    kill_and_pass_lease(&stage, running);
-    stage.apply().ended_with(5);
+    killed_and_run_again(&stage, running).ended_with(5);
     let (after, log) = (stage.nodes(), stage.log("agent"));
     assert_all_back(&before, &after, BAD);
     assert_none_after_decision(&log, &after, BAD);
@@ -139,8 +145,7 @@ fn killed_with_answers_lost_on_the_way_no_command_is_sent_twice() {
     let stage = Stage::new(&fleet("", lost), SPEED);
     stage.write("plan.yaml", &plan(GOOD));
     let running = caught(&stage, "the second wave runs", is_in_second_wave);
-    kill_and_pass_lease(&stage, running);
-    stage.apply().ended_with(0);
+    killed_and_run_again(&stage, running).ended_with(0);
     let nodes = stage.nodes();
     assert_everyone_has(&nodes, GOOD);
     assert_no_intent_twice(&nodes);

@@ -40,7 +40,8 @@ impl Ran {
 
     /// Standard output as one JSON document.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
     }
 
     /// The same, if one of the outputs has this text.
@@ -185,8 +186,12 @@ pub fn at(dir: &Path, args: &[&str]) -> Command {
 
 /// Starts a command with its outputs in files of a directory: a pipe that nobody reads would stop it.
 pub fn start(mut command: Command, dir: &Path) -> Running {
-    let output = || tempfile::Builder::new().prefix("output-").tempfile_in(dir).expect("a file").keep().expect("a file");
-    let ((stdout, stdout_path), (stderr, stderr_path)): ((File, PathBuf), (File, PathBuf)) = (output(), output());
-    let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().expect("the program starts");
+    let output = || {
+        tempfile::Builder::new().prefix("output-").tempfile_in(dir).expect("a file").keep().expect("a file")
+    };
+    let ((stdout, stdout_path), (stderr, stderr_path)): ((File, PathBuf), (File, PathBuf)) =
+        (output(), output());
+    let child =
+        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().expect("the program starts");
     Running { child, stdout: stdout_path, stderr: stderr_path }
 }

@@ -8,10 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Node {
     /// Id.
     pub id: String,
-    /// `Linux` or `Windows`.
-    pub platform: String,
-    /// Region.
-    pub region: String,
     /// What is really installed of the package; None: nothing.
     pub version: Option<String>,
     /// Commands that reached its agent, oldest first.
@@ -62,8 +58,6 @@ fn node(shown: &Value) -> Node {
     let bits = shown["bits"].as_object().expect("a mapping");
     Node {
         id: text(&shown["id"]),
-        platform: text(&shown["platform"]),
-        region: text(&shown["region"]),
         version: bits.values().find_map(|product| product["version"].as_str()).map(str::to_owned),
         commands: list(&shown["commands"])
             .iter()
@@ -74,7 +68,10 @@ fn node(shown: &Value) -> Node {
                 comment: text(&command["comment"]),
             })
             .collect(),
-        changed_at: list(&shown["changes"]).iter().map(|change| change["at"].as_f64().expect("seconds")).collect(),
+        changed_at: list(&shown["changes"])
+            .iter()
+            .map(|change| change["at"].as_f64().expect("seconds"))
+            .collect(),
     }
 }
 
@@ -91,11 +88,6 @@ impl Log {
     /// Where an event of this kind first stands.
     pub fn position(&self, word: &str) -> Option<usize> {
         self.0.iter().position(|entry| entry["event"] == word)
-    }
-
-    /// Events of one kind.
-    pub fn all<'l>(&'l self, word: &'l str) -> impl Iterator<Item = &'l Value> {
-        self.0.iter().filter(move |entry| entry["event"] == word)
     }
 }
 
@@ -149,7 +141,8 @@ impl Planned {
     /// If not.
     pub fn assert_waves_in_order(&self, after: &[Node], version: &str) {
         for wave in &self.waves {
-            let installs = wave.members(after).flat_map(|node| node.installs(version)).map(|receipt| receipt.at);
+            let installs =
+                wave.members(after).flat_map(|node| node.installs(version)).map(|receipt| receipt.at);
             let Some(first) = installs.min_by(f64::total_cmp) else { continue };
             for before in wave.after.iter().map(|name| self.named(name)) {
                 let changes = before.members(after).flat_map(|node| node.changed_at.iter().copied());

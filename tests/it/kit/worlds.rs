@@ -71,9 +71,11 @@ pub fn plan_with(version: &str, package: &str, rollout: &str) -> String {
     file(r#"["111122223333", "444455556666"]"#, "[us-east-1, eu-west-1]", version, package, rollout)
 }
 
-/// A plan file for [`one_site`].
+/// A plan file for [`one_site`]. Tolerates failures, because no more nodes change at once than may fail.
 pub fn one_site_plan(version: &str, package: &str, rollout: &str) -> String {
-    file(r#"["111122223333"]"#, "[us-east-1]", version, package, rollout)
+    let limits =
+        if rollout.contains("  limits:") { "" } else { "  limits: { in_flight: 80%, failures: 3 }\n" };
+    file(r#"["111122223333"]"#, "[us-east-1]", version, package, &format!("{limits}{rollout}"))
 }
 
 fn file(accounts: &str, regions: &str, version: &str, package: &str, rollout: &str) -> String {
@@ -86,7 +88,8 @@ fn file(accounts: &str, regions: &str, version: &str, package: &str, rollout: &s
     - { name: all, percent: 100 }
 "
     };
-    let limits = if rollout.contains("  limits:") { "" } else { "  limits: { in_flight: 100%, failures: 0 }\n" };
+    let limits =
+        if rollout.contains("  limits:") { "" } else { "  limits: { in_flight: 80%, failures: 0 }\n" };
     format!(
         r#"apiVersion: wavetrain/v1
 rollout:
