@@ -29,11 +29,20 @@ const LONGEST_LINGER: Duration = Duration::from_mins(1);
 /// The content type of the text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The two last scrapes.
+/// The scrapes so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Scrapes {
     last: Option<Instant>,
-    before: Option<Instant>,
+    /// Longest time between two. Not the last: of two scrapers beside each other that says nothing.
+    longest_pause: Option<Duration>,
+}
+
+impl Scrapes {
+    fn note(&mut self, now: Instant) {
+        let pause = self.last.map(|last| now - last);
+        self.longest_pause = self.longest_pause.max(pause);
+        self.last = Some(now);
+    }
 }
 
 /// A listener in use; it ends when dropped.
@@ -66,11 +75,13 @@ pub async fn listen(address: SocketAddr, metrics: Metrics) -> Result<Listening, 
 
 impl Listening {
     /// Waits until a scraper that came before has seen the end; else its last sample would say for ever that the rollout
-    /// runs. Bounded by twice the time between its last two visits.
+    /// runs. Bounded by twice the longest time between two visits.
     pub async fn linger(mut self) {
-        let Scrapes { last, before } = *self.scrapes.borrow_and_update();
-        let Some(last) = last else { return };
-        let pause = before.map_or(LONGEST_LINGER, |before| 2 * (last - before)).min(LONGEST_LINGER);
+        let Scrapes { last, longest_pause } = *self.scrapes.borrow_and_update();
+        if last.is_none() {
+            return;
+        }
+        let pause = longest_pause.map_or(LONGEST_LINGER, |pause| 2 * pause).min(LONGEST_LINGER);
         // An early end of the time or of the listener is no reason to complain: the rollout is over.
         let _ = tokio::time::timeout(pause, self.scrapes.changed()).await;
     }
@@ -111,9 +122,7 @@ async fn converse(
     stream.write_all(page.bytes().as_bytes()).await?;
     stream.shutdown().await?;
     if page.is_scrape {
-        seen.send_modify(|scrapes| {
-            *scrapes = Scrapes { last: Some(Instant::now()), before: scrapes.last };
-        });
+        seen.send_modify(|scrapes| scrapes.note(Instant::now()));
     }
     Ok(())
 }

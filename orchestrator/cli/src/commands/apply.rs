@@ -41,20 +41,21 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
         Some(rollout) => Some(resume(context, store.as_ref(), &rollout, &spec, &time).await?),
         None => None,
     };
-    let (start, id) = if let Some(id) = start {
-        (Start::Resume(id.clone()), id)
-    } else {
-        let id = RolloutId::new(uuid::Uuid::now_v7().to_string());
-        let cloud = planning::aws(&session(&id), &time).await?;
+    let is_new = start.is_none();
+    let id = start.unwrap_or_else(|| RolloutId::new(uuid::Uuid::now_v7().to_string()));
+    let aws = planning::metered_aws(&session(&id), &time).await?;
+    metrics.count_calls(&spec.name, calls_of(&aws));
+    let cloud: Arc<dyn Cloud> = aws;
+    let start = if is_new {
         let plan = planning::plan(context, &spec, &cloud, Some(store.as_ref()), &time).await?;
         if plan.nodes.is_empty() {
             return nothing_to_do(context, &plan, args.output);
         }
         agree(context, &plan, &args)?;
-        (Start::New(Box::new(plan), id.clone()), id)
+        Start::New(Box::new(plan), id)
+    } else {
+        Start::Resume(id)
     };
-    let cloud = planning::metered_aws(&session(&id), &time).await?;
-    metrics.count_calls(&spec.name, calls_of(&cloud));
     let display = Display::new(context.console);
     #[cfg(feature = "crash-points")]
     let crash_at = crash_at()?;
@@ -62,11 +63,13 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
     let crash_at = None;
     let run = Run { cloud, store, time: &time, on_hold: args.on_hold, display, metrics, crash_at };
     let stop = stop_on_signals(context, &args.file);
-    let finished = run.drive(start, stop).await.map_err(|error| {
+    let finished = run.drive(start, stop.clone()).await.map_err(|error| {
         let stop = look::driver_stop(&error);
         if stop.help.is_empty() { stop.help(go_on(context, &args.file)) } else { stop }
     })?;
     let exit = conclude(context, &args, &finished, &time)?;
+    // From here on Ctrl-C stops nothing any more.
+    stop.cancel();
     // Whoever interrupts wants to be gone.
     if let Some(listening) = listening.filter(|_| finished.reason != Reason::Interrupted) {
         let_the_end_be_scraped(context, listening).await;
@@ -254,8 +257,10 @@ fn stop_on_signals(context: &Context, file: &Path) -> CancellationToken {
     let stop = CancellationToken::new();
     let (cancel, console, how) = (stop.clone(), context.console, go_on(context, file));
     tokio::spawn(async move {
-        super::sim::interrupted().await;
-        cancel.cancel();
+        tokio::select! {
+            () = super::sim::interrupted() => cancel.cancel(),
+            () = cancel.cancelled() => return,
+        }
         console.note(&format!(
             "\nstopping: what is under way is written down first (again to stop at once)\n{how}"
         ));
