@@ -1,11 +1,15 @@
 //! The one integration crate: what no single crate can test about itself.
 
 mod course;
+mod crashes;
 mod dashboards;
-mod interruption;
-mod orders;
-mod trouble;
+mod demo;
+mod examples;
 mod golden;
+mod hostile;
+mod interruption;
 mod kit;
 mod layers;
+mod orders;
 mod policies;
+mod trouble;

@@ -3,9 +3,13 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 static BINARY: OnceLock<PathBuf> = OnceLock::new();
+static WITH_CRASH_POINTS: OnceLock<PathBuf> = OnceLock::new();
+
+/// Cargo puts the program at the same place, with or without crash points.
+static PLACE: Mutex<()> = Mutex::new(());
 
 /// Root of the workspace.
 pub fn root() -> &'static Path {
@@ -14,12 +18,34 @@ pub fn root() -> &'static Path {
 
 /// Where the program is. Built once per test process: cargo offers a test the binaries of its own package only.
 pub fn path() -> &'static Path {
-    BINARY.get_or_init(build)
+    BINARY.get_or_init(|| build("wavetrain", &[]))
 }
 
-fn build() -> PathBuf {
+/// The same program, but `WAVETRAIN_CRASH_AT` can let it die.
+pub fn with_crash_points() -> &'static Path {
+    WITH_CRASH_POINTS.get_or_init(|| {
+        let crashing = build("wavetrain-with-crash-points", &["--features", "crash-points"]);
+        // Nobody should find this one where cargo puts the program.
+        build("wavetrain", &[]);
+        crashing
+    })
+}
+
+/// Builds the program and gives it a name of its own, under which the next build does not replace it.
+fn build(name: &str, features: &[&str]) -> PathBuf {
+    let _alone = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "wavetrain-cli", "--bin", "wavetrain", "--message-format", "json"])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "wavetrain-cli",
+            "--bin",
+            "wavetrain",
+            "--message-format",
+            "json",
+        ])
+        .args(features)
         .current_dir(root())
         .output()
         .expect("cargo runs");
@@ -29,6 +55,13 @@ fn build() -> PathBuf {
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == "wavetrain")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    built.expect("cargo says where the program is")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo says where the program is");
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let new = kept.with_extension(std::process::id().to_string());
+    // Renaming replaces at once: another test process may be starting the program at this moment.
+    std::fs::hard_link(&built, &new)
+        .and_then(|()| std::fs::rename(&new, &kept))
+        .expect("the program can be named");
+    kept
 }
