@@ -36,9 +36,9 @@ impl Circle {
         for list in self.watch.begin(now) {
             self.tasks.spawn(self.hands.clone().list(list.site, list.since, list.limit));
         }
-        let wanted = due
-            .look_for
-            .iter()
+        // What is on the wire right now is not searched for: not being listed yet would prove nothing.
+        let unanswered = due.look_for.iter().filter(|intent| !self.performing.contains_key(intent));
+        let wanted = unanswered
             .filter_map(|intent| open.get(intent).map(|open| (*intent, open.intent.site, open.recorded_at)));
         self.searches.follow(now, &wanted.collect::<Vec<_>>());
         for (site, since) in self.searches.begin(now) {
