@@ -7,6 +7,7 @@ mod measure;
 mod restore;
 mod wake;
 
+use crate::decide::answer::patience;
 use std::collections::BTreeMap;
 use wavetrain_model::gate::Scope;
 use wavetrain_model::hold::Kind;
@@ -63,7 +64,7 @@ pub fn due(plan: &Plan, state: &State, now: Timestamp) -> Due {
         forward::verify(plan, state, now, &mut drafts);
     }
     if state.phase == Phase::RollingBack && !stops_everything(state) {
-        restore::steps(plan, state, &mut drafts);
+        restore::steps(plan, state, now, &mut drafts);
     }
     if state.phase != Phase::Running {
         restore::cancels(state, &mut drafts);
@@ -132,8 +133,8 @@ fn open_intents(plan: &Plan, state: &State, now: Timestamp, installs: bool, due:
             Progress::Uncertain { .. } => due.look_for.push(id),
             Progress::Sent { at, .. } => {
                 due.watch.entry(open.intent.site).or_default().push(id);
-                let deadlines = &plan.spec.deadlines;
-                due.look_again(at.plus(Seconds(deadlines.delivery.0 + deadlines.execution.0 + 1)));
+                let silent_since = (*at).max(state.taken_up_at);
+                due.look_again(silent_since.plus(Seconds(patience(plan).0 + 1)));
             }
         }
     }

@@ -85,8 +85,9 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::SiteFailed { site, .. } => state.sites[site.at()].errors += 1,
         Event::SiteAnswered { site } => state.sites[site.at()].errors = 0,
         Event::RollbackDecided { cause } => begin_rollback(state, cause, at),
-        Event::Stepped { intent, step, retry, nodes, note } => {
+        Event::Stepped { intent, step, retry, until, nodes, note } => {
             node::stepped(plan, state, *step, *retry, nodes);
+            node::rest(state, *until, at, nodes);
             node::note(state, nodes, note);
             answered(state, *intent, nodes);
         }
@@ -114,6 +115,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
 /// Whatever was being handed to AWS when the process died may or may not have arrived. The settle time starts now, not when
 /// the intent was written: the call can have started at any moment up to the crash.
 fn recover(state: &mut State, at: Timestamp) {
+    state.taken_up_at = at;
     for open in state.open.values_mut() {
         if matches!(open.progress, Progress::Recorded | Progress::Uncertain { .. }) {
             open.progress = Progress::Uncertain { since: at };
@@ -275,6 +277,7 @@ fn begin_rollback(state: &mut State, cause: &str, at: Timestamp) {
         cause: cause.to_owned(),
         decided_at: at,
         queue: std::collections::BTreeMap::new(),
+        resting: std::collections::BTreeMap::new(),
         in_flight: 0,
         total: 0,
         restored: 0,

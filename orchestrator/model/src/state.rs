@@ -22,6 +22,9 @@ pub struct State {
     pub phase: Phase,
     /// When it started.
     pub started_at: Timestamp,
+    /// When a process last took it up after another one; what happened before may not have been heard yet.
+    #[serde(default)]
+    pub taken_up_at: Timestamp,
     /// When the last event was folded in.
     pub updated_at: Timestamp,
     /// Events folded in.
@@ -401,8 +404,10 @@ pub struct Rollback {
     pub cause: String,
     /// When it was decided.
     pub decided_at: Timestamp,
-    /// Nodes that wait for a step, by priority (broken first, then later waves to earlier), then site.
+    /// Nodes that wait for a step, by priority (begun first, then broken, then later waves to earlier), then site.
     pub queue: BTreeMap<u32, BTreeMap<SiteIndex, Vec<NodeIndex>>>,
+    /// Nodes of the queue that are tried again only later.
+    pub resting: BTreeMap<NodeIndex, Timestamp>,
     /// Nodes that have begun and are not over.
     pub in_flight: u32,
     /// Nodes to be restored.
@@ -420,6 +425,7 @@ impl State {
         Self {
             phase: Phase::Running,
             started_at: Timestamp::default(),
+            taken_up_at: Timestamp::default(),
             updated_at: Timestamp::default(),
             seq: 0,
             next_intent: 1,

@@ -201,14 +201,20 @@ pub(super) fn withdrawn(state: &State, intents: &[IntentId]) -> Vec<Event> {
     if intents.is_empty() { Vec::new() } else { vec![Event::Settled { intents }] }
 }
 
-/// A command that gave no answer until its deadline: its pending nodes are read as not delivered.
+/// How long a command may give no answer.
+pub(crate) fn patience(plan: &Plan) -> Seconds {
+    Seconds(plan.spec.deadlines.delivery.0 + plan.spec.deadlines.execution.0)
+}
+
+/// A command that gave no answer until its deadline: its pending nodes are read as not delivered. While no process ran
+/// the rollout nobody asked, so that time does not count.
 pub(super) fn expired(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     let mut events = Vec::new();
     for open in state.open.values() {
         let Progress::Sent { at, .. } = &open.progress else { continue };
-        let deadlines = &plan.spec.deadlines;
-        let patience = Seconds(deadlines.delivery.0 + deadlines.execution.0);
-        if now.since(*at) <= patience {
+        let silent_since = (*at).max(state.taken_up_at);
+        let patience = patience(plan);
+        if now.since(silent_since) <= patience {
             continue;
         }
         let reports: Vec<crate::input::Report> = open

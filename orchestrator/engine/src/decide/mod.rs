@@ -1,6 +1,6 @@
 //! Turns something that happened, or was asked, into facts. The rules live here.
 
-mod answer;
+pub(crate) mod answer;
 pub(crate) mod budget;
 mod forward;
 pub mod gate;
@@ -50,7 +50,7 @@ fn observed(plan: &Plan, state: &State, now: Timestamp, intent: IntentId, report
             forward::observed(plan, state, now, open, reports)
         }
         Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
-            restore::observed(plan, state, open, reports)
+            restore::observed(plan, state, now, open, reports)
         }
         Action::Cancel { .. } => Vec::new(),
     }

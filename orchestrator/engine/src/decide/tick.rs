@@ -9,7 +9,7 @@ use wavetrain_model::intent::Action;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{Ending, Forward, OpenIntent, Phase, Progress, State, Touch, WavePhase};
-use wavetrain_model::time::{Seconds, Timestamp};
+use wavetrain_model::time::Timestamp;
 
 pub(super) fn decide(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     if state.is_over() {
@@ -56,8 +56,7 @@ fn overdue_hold(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
 /// Everything at a site that only a working call could bring to an end. What AWS has ends by its own deadline.
 fn give_up_site(plan: &Plan, state: &State, site: SiteIndex, now: Timestamp) -> Vec<Event> {
     let note = format!("{} did not answer in time", plan.sites[site.at()].site);
-    let deadlines = &plan.spec.deadlines;
-    let patience = Seconds(deadlines.delivery.0 + deadlines.execution.0);
+    let patience = answer::patience(plan);
     let mut events = Vec::new();
     for open in state.open.values().filter(|open| open.intent.site == site) {
         let is_stuck = match open.progress {

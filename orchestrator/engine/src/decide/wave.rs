@@ -71,7 +71,7 @@ fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: T
             continue;
         }
         let is_judged = record.is_some_and(|record| record.judged.is_some());
-        if is_judged || now.since(since) < spec.deadline {
+        if is_judged || now.since(since.max(state.taken_up_at)) < spec.deadline {
             return Vec::new();
         }
         let (verdict, said) = record.map_or((Verdict::Inconclusive, "never measured".to_owned()), |record| {
@@ -176,7 +176,7 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
         let is_passed = measured.is_some_and(|record| record.last == Verdict::Pass && record.last_at > since);
         if !is_passed {
             let baked = since.plus(plan.spec.waves[wave.at()].bake);
-            let from = measured.map_or(baked, |record| record.first_at.max(baked));
+            let from = measured.map_or(baked, |record| record.first_at.max(baked)).max(state.taken_up_at);
             if now.since(from) < spec.deadline {
                 return Vec::new();
             }
@@ -201,6 +201,8 @@ fn unmeasured(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now
         let gate = GateIndex(index as u16);
         let (which, scope) = (Which::Planned(gate), scope_of(plan, gate, wave));
         let record = state.gate(which, scope);
+        // While no process ran the rollout nobody asked.
+        let since = since.max(state.taken_up_at);
         let asked = record.map_or(since, |record| record.first_at.max(since));
         let measured = record.and_then(|record| record.last_measured_at).map_or(asked, |at| at.max(asked));
         if now.since(measured) >= spec.deadline {

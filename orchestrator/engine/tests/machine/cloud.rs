@@ -45,6 +45,7 @@ pub(crate) struct Truth {
 struct Running {
     command: CommandId,
     intent: Intent,
+    since: Timestamp,
     rows: Vec<Report>,
 }
 
@@ -63,7 +64,14 @@ pub(crate) struct Cloud {
     pub(crate) lose_answer_every: Option<u64>,
     /// Every call is denied.
     pub(crate) is_denied: bool,
+    /// How long a command's rows say nothing.
+    pub(crate) rows_take: Seconds,
+    /// Steps until the process dies; None: it lives. A step is a record, or one side of a call.
+    pub(crate) steps_left: Option<u64>,
 }
+
+/// What unwinds out of a turn when the process dies.
+pub(crate) struct Died;
 
 pub(crate) const VERSIONS: [&str; 3] = ["2.0.0-1", "1.0.0-1", "1.1.0-1"];
 
@@ -284,6 +292,8 @@ impl Cloud {
             commands: 0,
             lose_answer_every: None,
             is_denied: false,
+            rows_take: Seconds(0),
+            steps_left: None,
         };
         let plan = cloud.plan.digest.clone();
         cloud.apply(vec![Event::Started { plan }]);
@@ -291,6 +301,9 @@ impl Cloud {
     }
 
     pub(crate) fn apply(&mut self, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
         for event in events {
             let entry = Entry { at: self.now, actor: "wavetrain".to_owned(), event };
             evolve(&self.plan, &mut self.state, &entry);
@@ -298,6 +311,16 @@ impl Cloud {
         }
         let in_flight = self.state.waves.iter().map(|wave| wave.in_flight).sum();
         self.peak_in_flight = self.peak_in_flight.max(in_flight);
+        self.step();
+    }
+
+    /// One more step is done; perhaps the last one.
+    fn step(&mut self) {
+        match &mut self.steps_left {
+            Some(0) => std::panic::resume_unwind(Box::new(Died)),
+            Some(left) => *left -= 1,
+            None => {}
+        }
     }
 
     pub(crate) fn input(&mut self, input: &Input) {
@@ -340,6 +363,13 @@ impl Cloud {
         if !due.revoke.is_empty() {
             self.input(&Input::Withdrawn { intents: due.revoke });
         }
+        let is_deferred = |id: &IntentId| matches!(self.state.open[id].progress, Progress::Deferred { .. });
+        assert!(due.perform.iter().all(is_deferred), "only what certainly was not executed is repeated");
+        if !due.perform.is_empty() {
+            // A process that dies in the middle of the call must not take it for certainly unsent.
+            let reason = "being sent again".to_owned();
+            self.apply(vec![Event::Uncertain { intents: due.perform.clone(), reason }]);
+        }
         for id in new.into_iter().chain(due.perform) {
             self.perform(id);
         }
@@ -365,7 +395,6 @@ impl Cloud {
 
     pub(crate) fn perform(&mut self, id: IntentId) {
         let Some(open) = self.state.open.get(&id) else { return };
-        assert!(!matches!(open.progress, Progress::Uncertain { .. }), "an uncertain intent is never sent");
         let mut intent = open.intent.clone();
         intent.nodes.clone_from(&open.pending);
         if self.is_denied {
@@ -373,7 +402,9 @@ impl Cloud {
             self.input(&Input::Answered { intent: id, answer });
             return;
         }
+        self.step();
         let answer = self.execute(&intent);
+        self.step();
         let is_lost = self.lose_answer_every.is_some_and(|every| id.0.is_multiple_of(every));
         let answer = if is_lost { Answer::Unknown { message: "connection lost".to_owned() } } else { answer };
         self.input(&Input::Answered { intent: id, answer });
@@ -389,7 +420,12 @@ impl Cloud {
         self.commands += 1;
         let command = CommandId::new(format!("command-{}", self.commands));
         let rows = intent.nodes.iter().map(|node| self.run(*node, &intent.action)).collect();
-        self.running.push(Running { command: command.clone(), intent: intent.clone(), rows });
+        self.running.push(Running {
+            command: command.clone(),
+            intent: intent.clone(),
+            since: self.now,
+            rows,
+        });
         Answer::Accepted(command)
     }
 
@@ -421,7 +457,8 @@ impl Cloud {
             .iter()
             .filter(|running| {
                 let open = self.state.open.get(&running.intent.id);
-                open.is_some_and(|open| matches!(open.progress, Progress::Sent { .. }))
+                let is_sent = open.is_some_and(|open| matches!(open.progress, Progress::Sent { .. }));
+                is_sent && running.since.plus(self.rows_take) <= self.now
             })
             .map(|running| (running.intent.id, running.rows.clone()))
             .collect();

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod odd;
+mod prefixes;
 mod recovery;
 mod rollback;
 mod rollout;
