@@ -225,6 +225,8 @@ pub enum Event {
         step: Step,
         /// Whether this is a new attempt rather than the next step of one.
         retry: bool,
+        /// Not before.
+        until: Timestamp,
         /// Nodes.
         nodes: Vec<NodeIndex>,
         /// Why.

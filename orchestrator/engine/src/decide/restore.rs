@@ -14,12 +14,13 @@ use wavetrain_model::intent::Action;
 use wavetrain_model::limit::RESTORE_RETRIES;
 use wavetrain_model::plan::{Before, Plan};
 use wavetrain_model::state::{OpenIntent, Restoration, State, Step, Touch};
+use wavetrain_model::time::{Seconds, Timestamp};
 
 /// What one node's report leads to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Next {
     Step(Step, String),
-    Retry(Step, String),
+    Retry(Step, Seconds, String),
     Restored(&'static str),
     GiveUp(String),
 }
@@ -84,7 +85,14 @@ fn first_steps(plan: &Plan, nodes: impl Iterator<Item = (NodeIndex, Before, Touc
     }
     let mut events: Vec<Event> = groups
         .into_iter()
-        .map(|(step, nodes)| Event::Stepped { intent: None, step, retry: false, nodes, note: String::new() })
+        .map(|(step, nodes)| Event::Stepped {
+            intent: None,
+            step,
+            retry: false,
+            until: Timestamp::default(),
+            nodes,
+            note: String::new(),
+        })
         .collect();
     if !lost.is_empty() {
         let note = "its previous version is not known".to_owned();
@@ -103,7 +111,13 @@ fn first_step(before: Before, touch: Touch, has_probe: bool) -> Option<Step> {
     }
 }
 
-pub(super) fn observed(plan: &Plan, state: &State, open: &OpenIntent, reports: &[Report]) -> Vec<Event> {
+pub(super) fn observed(
+    plan: &Plan,
+    state: &State,
+    now: Timestamp,
+    open: &OpenIntent,
+    reports: &[Report],
+) -> Vec<Event> {
     let mut groups: BTreeMap<Next, Vec<NodeIndex>> = BTreeMap::new();
     let mut heard = BTreeSet::new();
     for report in reports.iter().filter(|report| open.pending.contains(&report.node)) {
@@ -122,14 +136,16 @@ pub(super) fn observed(plan: &Plan, state: &State, open: &OpenIntent, reports: &
             groups.entry(next).or_default().push(report.node);
         }
     }
-    groups.into_iter().map(|(next, nodes)| event(open.intent.id, next, nodes)).collect()
+    groups.into_iter().map(|(next, nodes)| event(now, open.intent.id, next, nodes)).collect()
 }
 
-fn event(intent: IntentId, next: Next, nodes: Vec<NodeIndex>) -> Event {
+fn event(now: Timestamp, intent: IntentId, next: Next, nodes: Vec<NodeIndex>) -> Event {
     let intent = Some(intent);
     match next {
-        Next::Step(step, note) => Event::Stepped { intent, step, retry: false, nodes, note },
-        Next::Retry(step, note) => Event::Stepped { intent, step, retry: true, nodes, note },
+        Next::Step(step, note) => Event::Stepped { intent, step, retry: false, until: now, nodes, note },
+        Next::Retry(step, pause, note) => {
+            Event::Stepped { intent, step, retry: true, until: now.plus(pause), nodes, note }
+        }
         Next::Restored(proof) => Event::Restored { intent, nodes, proof: proof.to_owned() },
         Next::GiveUp(note) => Event::NotRestored { intent, nodes, note },
     }
@@ -229,12 +245,17 @@ fn proven(plan: &Plan, state: &State, report: &Report) -> Option<Next> {
     } else if record.attempts > RESTORE_RETRIES {
         Next::GiveUp(format!("the probe printed `{}`", print.unwrap_or("")))
     } else {
-        Next::Retry(anew, format!("the probe printed `{}`", print.unwrap_or("")))
+        Next::Retry(anew, pause(record.attempts), format!("the probe printed `{}`", print.unwrap_or("")))
     })
+}
+
+/// Pause before another attempt. The agent's lock on a package lasts at most half an hour: the last attempt comes after it.
+fn pause(attempts: u8) -> Seconds {
+    if attempts < RESTORE_RETRIES { Seconds::minutes(2) } else { Seconds::minutes(31) }
 }
 
 fn again(attempts: u8, step: Step, report: &Report) -> Next {
     let text = excerpt(&report.output);
     let text = if text.is_empty() { format!("{:?}", report.status) } else { text };
-    if attempts > RESTORE_RETRIES { Next::GiveUp(text) } else { Next::Retry(step, text) }
+    if attempts > RESTORE_RETRIES { Next::GiveUp(text) } else { Next::Retry(step, pause(attempts), text) }
 }

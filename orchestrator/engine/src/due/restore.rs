@@ -9,6 +9,7 @@ use wavetrain_model::limit::{NODES_PER_COMMAND, ROLLBACK_SHARE_PERCENT};
 use wavetrain_model::plan::Plan;
 use wavetrain_model::quantity::Percent;
 use wavetrain_model::state::{Progress, Restoration, State, Step, WavePhase};
+use wavetrain_model::time::Timestamp;
 
 /// Nodes that may be on their way back at once: `pace` times the largest forward cap of the waves that began, but at most a third of
 /// the touched nodes, and at least one.
@@ -20,23 +21,25 @@ fn cap(plan: &Plan, state: &State, total: u32) -> u32 {
 }
 
 /// The next step of every waiting node, broken nodes first, as far as the cap allows new ones to begin.
-pub(super) fn steps(plan: &Plan, state: &State, drafts: &mut Drafts) {
+pub(super) fn steps(plan: &Plan, state: &State, now: Timestamp, drafts: &mut Drafts) {
     let Some(rollback) = &state.rollback else { return };
     let mut room = cap(plan, state, rollback.total).saturating_sub(rollback.in_flight);
     for sites in rollback.queue.values() {
         for (site, nodes) in sites {
             if !is_held(state, *site) {
-                site_steps(plan, state, *site, nodes, &mut room, drafts);
+                let is_rested =
+                    |node: &&NodeIndex| rollback.resting.get(*node).is_none_or(|until| *until <= now);
+                site_steps(plan, state, *site, nodes.iter().filter(is_rested), &mut room, drafts);
             }
         }
     }
 }
 
-fn site_steps(
+fn site_steps<'a>(
     plan: &Plan,
     state: &State,
     site: SiteIndex,
-    nodes: &[NodeIndex],
+    nodes: impl Iterator<Item = &'a NodeIndex>,
     room: &mut u32,
     drafts: &mut Drafts,
 ) {

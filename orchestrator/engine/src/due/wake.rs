@@ -11,6 +11,10 @@ pub(super) fn times(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
     for deadline in state.holds.iter().filter_map(|hold| hold.deadline) {
         due.look_again(deadline);
     }
+    let resting = state.rollback.iter().flat_map(|rollback| rollback.resting.values());
+    for until in resting.filter(|until| **until > now) {
+        due.look_again(*until);
+    }
     for wave in plan.wave_indices() {
         let record = state.wave(wave);
         for later in record.later.iter().filter(|later| later.until > now) {

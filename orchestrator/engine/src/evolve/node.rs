@@ -198,6 +198,15 @@ pub(super) fn stepped(plan: &Plan, state: &mut State, step: Step, retry: bool, n
     }
 }
 
+/// Nodes that are to be tried again only later stay in their queue, and rest there.
+pub(super) fn rest(state: &mut State, until: Timestamp, now: Timestamp, nodes: &[NodeIndex]) {
+    if let Some(rollback) = &mut state.rollback
+        && until > now
+    {
+        rollback.resting.extend(nodes.iter().map(|node| (*node, until)));
+    }
+}
+
 fn wait_for(plan: &Plan, state: &mut State, node: NodeIndex, step: Step) {
     state.nodes[node.at()].restoration = Restoration::Waiting(step);
     let priority = priority(plan, state, node);

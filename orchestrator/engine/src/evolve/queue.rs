@@ -72,6 +72,9 @@ pub(super) fn take_restoring(plan: &Plan, state: &mut State, site: SiteIndex, no
         by_priority.entry(priority(plan, state, *node)).or_default().push(*node);
     }
     let Some(rollback) = &mut state.rollback else { return };
+    for node in nodes {
+        rollback.resting.remove(node);
+    }
     for (priority, nodes) in by_priority {
         let Some(sites) = rollback.queue.get_mut(&priority) else { continue };
         if let Some(queue) = sites.get_mut(&site) {

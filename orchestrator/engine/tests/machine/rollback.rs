@@ -4,6 +4,7 @@ use crate::cloud::{Behaviour, Cloud, plan};
 use wavetrain_engine::input::Order;
 use wavetrain_model::event::Event;
 use wavetrain_model::state::{Ending, Phase};
+use wavetrain_model::time::Seconds;
 
 #[test]
 fn a_broken_version_is_stopped_and_every_touched_node_gets_its_own_version_back() {
@@ -85,4 +86,18 @@ fn a_pause_does_not_stop_a_rollback_but_an_emergency_stop_does() {
     cloud.run_until(wavetrain_model::state::State::is_over);
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::RolledBack));
     assert_eq!(cloud.changed(), Vec::<u32>::new());
+}
+
+#[test]
+fn a_node_that_fails_on_its_way_back_rests_before_it_is_tried_again() {
+    let mut cloud = Cloud::new(plan(&[50], |_| {}));
+    cloud.run_until_over();
+    cloud.truth[0].behaviour = Behaviour::Offline;
+    cloud.order(Order::Rollback { reason: "complaints".to_owned() });
+    cloud.run_until_over();
+    assert_eq!(cloud.changed(), vec![0]);
+    let tries: Vec<_> = cloud.truth[0].commands.iter().filter(|(word, _)| word == "reinstall").collect();
+    assert_eq!(tries.len(), 3, "{tries:?}");
+    assert!(tries[1].1.since(tries[0].1) >= Seconds::minutes(2));
+    assert!(tries[2].1.since(tries[1].1) >= Seconds::minutes(31), "the agent's lock has run out by then");
 }
