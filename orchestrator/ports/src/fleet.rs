@@ -15,7 +15,12 @@ pub trait Fleet: Send + Sync {
     ///
     /// `DescribeInstanceInformation` once plain and once per question (tag filters cannot be combined), and
     /// `DescribeInstanceProperties` for the architectures. `index` goes into each node.
-    async fn nodes(&self, site: &Site, index: SiteIndex, questions: &[TagMatch]) -> Result<Vec<Node>, Failure>;
+    async fn nodes(
+        &self,
+        site: &Site,
+        index: SiteIndex,
+        questions: &[TagMatch],
+    ) -> Result<Vec<Node>, Failure>;
 
     /// The package as the site sees it. `owner` publishes it; in any other account the document ARN is the name.
     ///

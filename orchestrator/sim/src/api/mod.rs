@@ -2,7 +2,7 @@
 //!
 //! Names, members, limits and errors are those of the public service models (SSM 2014-11-06, CloudWatch
 //! 2010-08-01, STS 2011-06-15). Nothing here knows HTTP: how these values look on the wire is the business of
-//! [`crate::door`]; what they do is the business of the world.
+//! the HTTP door; what they do is the business of the world.
 //!
 //! Members that AWS requires are plain values here and `""`, `0` or empty when the caller left them out:
 //! [`Request::validate`] refuses those before the world looks at them, with the text AWS uses.
