@@ -72,11 +72,11 @@ fn measure(nodes: usize) -> Measured {
     let size = Size { accounts, nodes_per_site, in_flight: "10%" };
     block_on(async {
         let begun = cpu_seconds();
-        let stage = Rehearsal::new(size).await;
+        let rehearsal = Rehearsal::new(size).await;
         let planning_seconds = cpu_seconds() - begun;
         let megabytes_before = resident_megabytes();
         let begun = cpu_seconds();
-        let course = stage.run().await;
+        let course = rehearsal.run().await;
         let cpu_seconds = cpu_seconds() - begun;
         let megabytes_peak = peak_megabytes();
         let state = &course.finished.state;

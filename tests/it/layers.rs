@@ -51,9 +51,9 @@ fn metadata() -> Value {
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = metadata();
     let packages = metadata["packages"].as_array().expect("packages are listed");
-    let short = |name: &Value| name.as_str().unwrap().trim_start_matches("wavetrain-").to_owned();
+    let short = |name: &Value| name.as_str().expect("a name").trim_start_matches("wavetrain-").to_owned();
     let shipped = |package: &Value| {
-        let all = package["dependencies"].as_array().unwrap().clone();
+        let all = package["dependencies"].as_array().expect("a list").clone();
         all.iter()
             .filter(|dependency| dependency["kind"] != "dev")
             .map(|dependency| short(&dependency["name"]))
@@ -114,7 +114,16 @@ fn the_world_has_no_clock_no_runtime_and_no_wire() {
                 continue;
             }
             let text = std::fs::read_to_string(&path).expect("sources are text");
-            for word in ["tokio", "axum", "SystemTime", "Instant::now", "crate::door", "crate::serve", "std::env", "std::fs"] {
+            for word in [
+                "tokio",
+                "axum",
+                "SystemTime",
+                "Instant::now",
+                "crate::door",
+                "crate::serve",
+                "std::env",
+                "std::fs",
+            ] {
                 assert!(!text.contains(word), "{} names {word}", path.display());
             }
         }

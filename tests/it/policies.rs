@@ -10,12 +10,12 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 fn allowed() -> BTreeSet<String> {
     let text = fs::read_to_string(format!("{ROOT}/policies/iam/spoke.json")).expect("the policy is there");
     let policy: Value = serde_json::from_str(&text).expect("the policy is JSON");
-    let statements = policy["Statement"].as_array().unwrap().clone();
+    let statements = policy["Statement"].as_array().expect("a list").clone();
     let actions = statements.iter().flat_map(|statement| match &statement["Action"] {
         Value::Array(actions) => actions.clone(),
         action => vec![action.clone()],
     });
-    actions.map(|action| action.as_str().unwrap().to_owned()).collect()
+    actions.map(|action| action.as_str().expect("text").to_owned()).collect()
 }
 
 /// The operations that the AWS crate calls, read from its sources: the SDK's fluent methods that are sent.

@@ -27,7 +27,7 @@ fn exchange(authority: &str, line: &str, head: &str, body: Option<&Value>) -> (u
         body.len()
     );
     let mut stream = TcpStream::connect(authority).expect("somebody listens");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket option");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a socket option");
     stream.write_all(request.as_bytes()).expect("the request is sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer comes");

@@ -11,7 +11,7 @@ pub mod worlds;
 use std::time::{Duration, Instant};
 
 /// Longest that anything is waited for, in real time. A bound against hanging, not an expectation.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Asks again and again until `look` finds something.
 ///
