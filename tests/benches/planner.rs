@@ -8,7 +8,7 @@ use rehearsal::{REGIONS, Size};
 use wavetrain_model::fleet::{
     Architecture, Manifest, Node, PackageView, Ping, Platform, Site, Snapshot, TagAnswers, VersionView,
 };
-use wavetrain_model::id::{AccountId, Digest, NodeId, Region, SiteIndex, TagMatchIndex};
+use wavetrain_model::id::{Digest, NodeId, SiteIndex, TagMatchIndex};
 use wavetrain_model::plan::tag_questions;
 use wavetrain_model::spec::Rollout;
 use wavetrain_model::time::Timestamp;
@@ -43,7 +43,6 @@ fn fleet(spec: &Rollout) -> Snapshot {
     for at in 0..sites.len() as u32 {
         nodes.extend((0..SIZE.nodes_per_site).map(|number| node(at, number)));
     }
-    let _: (&AccountId, &Region) = (&sites[0].account, &sites[0].region);
     Snapshot {
         observed_at: NOW,
         packages: vec![package(); sites.len()],

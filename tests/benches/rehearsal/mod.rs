@@ -119,21 +119,41 @@ impl Rehearsal {
         Self { world, fleet, plan, store: Arc::new(Memory::new()) }
     }
 
+    fn driver(&self) -> Driver {
+        Driver {
+            cloud: cloud(&self.world),
+            clock: Arc::new(SimulatedClock::new(self.world.clone())),
+            store: self.store.clone(),
+            options: Options::new("bench", "bench"),
+        }
+    }
+
+    /// Carries out as much of the plan as makes so many events, and returns the log.
+    pub async fn run_until(self, events: usize) -> Vec<Entry> {
+        let driver = self.driver();
+        let start = Start::New(Box::new(self.plan), id());
+        let stop = CancellationToken::new();
+        let (mut seen, stopping) = (0, stop.clone());
+        let on_entry = move |_: &Plan, _: &Entry| {
+            seen += 1;
+            if seen >= events {
+                stopping.cancel();
+            }
+        };
+        driver.run(start, stop, View { on_entry: Box::new(on_entry), ..View::blind() }).await.unwrap();
+        entries(&self.store).await
+    }
+
     /// Carries the plan out to its end.
     pub async fn run(self) -> Course {
+        let driver = self.driver();
         let Self { world, plan, store, .. } = self;
-        let driver = Driver {
-            cloud: cloud(&world),
-            clock: Arc::new(SimulatedClock::new(world.clone())),
-            store: store.clone(),
-            options: Options::new("bench", "bench"),
-        };
         let start = Start::New(Box::new(plan), id());
         let finished = driver.run(start, CancellationToken::new(), View::blind()).await.unwrap();
         let mut calls = std::collections::BTreeMap::<String, usize>::new();
         world.with(|world| {
             for call in world.calls() {
-                *calls.entry(call.operation.to_string()).or_default() += 1;
+                *calls.entry(call.operation.to_owned()).or_default() += 1;
             }
         });
         Course { finished, store, calls: calls.into_iter().collect() }
@@ -143,8 +163,7 @@ impl Rehearsal {
 impl Course {
     /// The whole log, decoded.
     pub async fn log(&self) -> Vec<Entry> {
-        let events = log::events(self.store.as_ref(), &id(), 0, usize::MAX).await.unwrap();
-        events.into_iter().map(|(_, entry)| entry).collect()
+        entries(&self.store).await
     }
 
     /// As a process that takes the rollout up reads it: the snapshot and the events after it.
@@ -157,6 +176,11 @@ impl Course {
         let events = self.store.events(id().as_str(), 0, usize::MAX).await.unwrap();
         events.iter().map(|event| event.payload.len()).sum()
     }
+}
+
+async fn entries(store: &Memory) -> Vec<Entry> {
+    let events = log::events(store, &id(), 0, usize::MAX).await.unwrap();
+    events.into_iter().map(|(_, entry)| entry).collect()
 }
 
 fn cloud(world: &SharedWorld) -> Arc<dyn Cloud> {
