@@ -1,7 +1,7 @@
 //! When a site's commands are listed, and which of them are worth reading node by node. Pure: time comes in.
 //!
 //! Counters first: one listing answers for 50 commands of 50 nodes a page, so a command's invocations are read
-//! only when its counters say that there is something to read.
+//! only when its counters say that there is something to read: bad news at once, good news in bursts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::id::{CommandId, IntentId, NodeIndex, SiteIndex};
@@ -176,9 +176,11 @@ impl Watch {
                 listing.commands.iter().map(|command| (&command.id, Counters::from(command))).collect();
             for (intent, watched) in &mut site.commands {
                 let counters = listed.get(&watched.sent.command).copied();
-                progressed |= counters.is_some_and(|counters| watched.note(counters));
+                let moved = counters.is_some_and(|counters| watched.note(counters));
+                progressed |= moved;
                 let overdue_at = Timestamp(watched.sent.at.0 + overdue_ms);
-                if !watched.reading && watched.is_worth_reading(now, counters, longest_ms, overdue_at) {
+                if !watched.reading && watched.is_worth_reading(now, counters, moved, longest_ms, overdue_at)
+                {
                     watched.reading = true;
                     reads.push((*intent, watched.sent.command.clone()));
                 }
@@ -238,22 +240,29 @@ impl Watched {
         &self,
         now: Timestamp,
         counters: Option<Counters>,
+        moved: bool,
         longest_ms: i64,
         overdue_at: Timestamp,
     ) -> bool {
         if now >= overdue_at && self.read_at.is_none_or(|at| at < overdue_at) {
             return true;
         }
+        let is_long_ago = now.0 - self.read_at.unwrap_or(self.sent.at).0 >= longest_ms;
         match counters {
             Some(counters) => match self.read {
                 None => true,
                 Some(read) => {
-                    let done = (read.completed, read.errors, read.delivery_timed_out, read.over);
-                    done != (counters.completed, counters.errors, counters.delivery_timed_out, counters.over)
+                    let bad = (read.errors, read.delivery_timed_out, read.over);
+                    if bad != (counters.errors, counters.delivery_timed_out, counters.over) {
+                        return true;
+                    }
+                    // Successes come in a burst. Reading at every step of it costs a page each time and frees a few
+                    // places at a time, which then go out as small commands; its end, or its length, is enough.
+                    read.completed != counters.completed && (!moved || is_long_ago)
                 }
             },
             // Listings lag and are cut off: what they do not show is asked about directly, but rarely.
-            None => now.0 - self.read_at.unwrap_or(self.sent.at).0 >= longest_ms,
+            None => is_long_ago,
         }
     }
 
@@ -388,17 +397,35 @@ mod tests {
     }
 
     #[test]
-    fn invocations_are_read_once_for_each_change_of_the_counters() {
+    fn successes_are_read_when_their_burst_is_over_and_once() {
         let mut watch = following(Timestamp(0));
         watch.begin(at(5));
-        let read = watch.listed(SITE, at(5), Some(&listing(vec![command(1, false)])));
+        assert!(watch.listed(SITE, at(5), Some(&listing(vec![command(1, false)]))).is_empty());
+        let read = watch.listed(SITE, at(10), Some(&listing(vec![command(1, false)])));
         assert_eq!(read, [(IntentId(1), "c-1".into())]);
         let rows = [row("0", Status::Success), row("1", Status::InProgress)];
         let open = open();
-        let news = watch.read(SITE, at(6), &open, Some(&rows), index);
+        let news = watch.read(SITE, at(11), &open, Some(&rows), index);
         assert_eq!(news.len(), 1, "rows that are not over say nothing");
-        assert!(watch.listed(SITE, at(10), Some(&listing(vec![command(1, false)]))).is_empty());
-        assert_eq!(watch.listed(SITE, at(15), Some(&listing(vec![command(2, true)]))).len(), 1);
+        assert!(watch.listed(SITE, at(15), Some(&listing(vec![command(1, false)]))).is_empty());
+        assert_eq!(watch.listed(SITE, at(20), Some(&listing(vec![command(2, true)]))).len(), 1);
+    }
+
+    #[test]
+    fn successes_that_keep_coming_are_read_after_the_longest_pause() {
+        let mut watch = following(Timestamp(0));
+        assert!(watch.listed(SITE, at(39), Some(&listing(vec![command(1, false)]))).is_empty());
+        assert_eq!(watch.listed(SITE, at(40), Some(&listing(vec![command(2, false)]))).len(), 1);
+    }
+
+    #[test]
+    fn a_failure_is_read_at_once() {
+        let mut watch = following(Timestamp(0));
+        let failed = Command { errors: 1, ..command(1, false) };
+        assert_eq!(watch.listed(SITE, at(5), Some(&listing(vec![failed]))).len(), 1);
+        let mut watch = following(Timestamp(0));
+        let undelivered = Command { delivery_timed_out: 1, ..command(1, false) };
+        assert_eq!(watch.listed(SITE, at(5), Some(&listing(vec![undelivered]))).len(), 1);
     }
 
     #[test]
@@ -413,7 +440,7 @@ mod tests {
     #[test]
     fn a_command_is_not_read_twice_at_once() {
         let mut watch = following(Timestamp(0));
-        assert_eq!(watch.listed(SITE, at(5), Some(&listing(vec![command(1, false)]))).len(), 1);
+        assert_eq!(watch.listed(SITE, at(5), Some(&listing(vec![command(2, true)]))).len(), 1);
         assert!(watch.listed(SITE, at(10), Some(&listing(vec![command(2, true)]))).is_empty());
     }
 
