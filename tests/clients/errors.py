@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Has a served world refuse calls in every modelled way, and sees that boto3 raises the exception of that name.
+
+    wavetrain sim serve --world tests/clients/world.yaml --speed 60      # prints the endpoint
+    python3 tests/clients/errors.py http://127.0.0.1:PORT
+
+First the errors that the world has reasons of its own for, then every error of every operation's model by a fault that
+answers with it. The answers are held against the service models too (model.py). Wants a freshly served world. The exit
+status is 1 if anything failed.
+"""
+
+import sys
+
+import botocore.exceptions
+
+import door
+import model
+
+NOTHING = "00000000-0000-0000-0000-000000000000"
+MISSING = "i-0000000000000dead"
+NO_PAGE = "no such page"
+
+
+def raised(client, name, call, **arguments):
+    """The error's answer; it must be of the client's own exception class of this name."""
+    try:
+        call(**arguments)
+    except botocore.exceptions.ClientError as error:
+        wanted = getattr(client.exceptions, name)
+        if type(error) is not wanted:
+            raise AssertionError(f"{type(error).__name__} ({error}) instead of {name}") from error
+        if not error.response["ResponseMetadata"].get("RequestId"):
+            raise AssertionError("no request id")
+        return error.response
+    raise AssertionError(f"was not refused with {name}")
+
+
+def own_reasons(world):
+    """Operation, exception and arguments of every refusal that the world decides itself."""
+    ssm, node = world.ssm, world.ids()[0]
+    windows = world.ids("Windows")[0]
+    sent = world.send([node])
+    world.sim("clock", {"advance_seconds": 300})
+    command = sent["CommandId"]
+    install = {"DocumentName": "AWS-ConfigureAWSPackage", "Parameters": door.INSTALL}
+    invocation = {"CommandId": command, "InstanceId": node}
+    instances = {"ResourceType": "ManagedInstance", "ResourceId": node}
+    one_tag = {"Tags": [{"Key": "k", "Value": "v"}]}
+    of_commands_only = [{"key": "ExecutionStage", "value": "Complete"}]
+    bad_node_filter = [{"Key": "Colour", "Values": ["red"]}]
+    offline_kind = [{"Key": "PingStatus", "Values": ["Asleep"]}]
+    return [
+        (ssm, "send_command", "InvalidInstanceId", install | {"InstanceIds": [MISSING]}),
+        (ssm, "send_command", "DuplicateInstanceId", install | {"InstanceIds": [node, node]}),
+        (ssm, "send_command", "InvalidDocument", install | {"InstanceIds": [node], "DocumentName": "Nothing"}),
+        (ssm, "send_command", "InvalidDocumentVersion", install | {"InstanceIds": [node], "DocumentVersion": "77"}),
+        (ssm, "send_command", "InvalidParameters", install | {"InstanceIds": [node], "Parameters": {"x": ["y"]}}),
+        (ssm, "cancel_command", "InvalidCommandId", {"CommandId": NOTHING}),
+        (ssm, "cancel_command", "InvalidInstanceId", {"CommandId": command, "InstanceIds": [windows]}),
+        (ssm, "list_commands", "InvalidNextToken", {"NextToken": NO_PAGE}),
+        (ssm, "list_command_invocations", "InvalidFilterKey", {"Filters": of_commands_only}),
+        (ssm, "list_command_invocations", "InvalidNextToken", {"NextToken": NO_PAGE}),
+        (ssm, "get_command_invocation", "InvocationDoesNotExist", invocation | {"CommandId": NOTHING}),
+        (ssm, "get_command_invocation", "InvocationDoesNotExist", invocation | {"InstanceId": windows}),
+        (ssm, "get_command_invocation", "InvalidPluginName", invocation | {"PluginName": "nothing"}),
+        (ssm, "describe_instance_information", "InvalidFilterKey", {"Filters": bad_node_filter}),
+        (ssm, "describe_instance_information", "InvalidInstanceInformationFilterValue", {"Filters": offline_kind}),
+        (ssm, "describe_instance_information", "InvalidNextToken", {"NextToken": NO_PAGE}),
+        (ssm, "describe_instance_properties", "InvalidFilterKey", {"FiltersWithOperator": bad_node_filter}),
+        (ssm, "describe_instance_properties", "InvalidInstancePropertyFilterValue",
+         {"FiltersWithOperator": offline_kind}),
+        (ssm, "describe_instance_properties", "InvalidNextToken", {"NextToken": NO_PAGE}),
+        (ssm, "describe_document", "InvalidDocument", {"Name": "nothing"}),
+        (ssm, "describe_document", "InvalidDocumentVersion", {"Name": "tool", "VersionName": "9"}),
+        (ssm, "get_document", "InvalidDocument", {"Name": "nothing"}),
+        (ssm, "get_document", "InvalidDocumentVersion", {"Name": "tool", "VersionName": "9"}),
+        (ssm, "list_document_versions", "InvalidDocument", {"Name": "nothing"}),
+        (ssm, "list_document_versions", "InvalidNextToken", {"Name": "tool", "NextToken": NO_PAGE}),
+        (ssm, "list_documents", "InvalidNextToken", {"NextToken": NO_PAGE}),
+        (ssm, "list_documents", "InvalidFilterKey", {"Filters": bad_node_filter}),
+        (ssm, "list_tags_for_resource", "InvalidResourceType", instances | {"ResourceType": "Parameter"}),
+        (ssm, "list_tags_for_resource", "InvalidResourceId", instances | {"ResourceId": MISSING}),
+        (ssm, "add_tags_to_resource", "InvalidResourceId", instances | one_tag | {"ResourceId": MISSING}),
+        (world.cloudwatch, "describe_alarms", "InvalidNextToken", {"NextToken": NO_PAGE}),
+        (world.cloudwatch, "set_alarm_state", "ResourceNotFound",
+         {"AlarmName": "nothing", "StateValue": "OK", "StateReason": "x"}),
+    ]
+
+
+def by_fault(world):
+    """Every error in the model of every operation that the world serves."""
+    for client in [world.ssm, world.cloudwatch, world.sts]:
+        service = client.meta.service_model
+        methods = {operation: method for method, operation in client.meta.method_to_api_mapping.items()}
+        for operation in model.OPERATIONS[service.service_name]:
+            for shape in service.operation_model(operation).error_shapes:
+                # STS calls it ExpiredToken, whatever the model of AssumeRole says.
+                if shape.name != "ExpiredTokenException":
+                    yield client, operation, methods[operation], shape
+
+
+def arguments_of(operation, node):
+    """As few arguments as the model allows: the fault answers before they are looked at."""
+    command = {"CommandId": NOTHING}
+    resource = {"ResourceType": "ManagedInstance", "ResourceId": node}
+    return {
+        "AddTagsToResource": resource | {"Tags": [{"Key": "k", "Value": "v"}]},
+        "CancelCommand": command,
+        "DescribeDocument": {"Name": "tool"},
+        "GetCommandInvocation": command | {"InstanceId": node},
+        "GetDocument": {"Name": "tool"},
+        "ListDocumentVersions": {"Name": "tool"},
+        "ListTagsForResource": resource,
+        "SendCommand": {"DocumentName": "AWS-ConfigureAWSPackage", "InstanceIds": [node]},
+        "SetAlarmState": {"AlarmName": "tool-errors", "StateValue": "OK", "StateReason": "x"},
+        "AssumeRole": {"RoleArn": door.ROLE, "RoleSessionName": "errors"},
+    }.get(operation, {})
+
+
+def provoked(world, client, operation, method, shape, node):
+    status = shape.metadata.get("error", {}).get("httpStatusCode") or (500 if shape.metadata.get("fault") else 400)
+    error = {"code": shape.name, "status": status, "message": "provoked" if "message" in map(str.lower, shape.members) else ""}
+    world.sim("faults", {"add": [{"operations": [operation], "error": error}]})
+    try:
+        # AWS Query names some errors otherwise than their shapes; so does the exception's class.
+        response = raised(client, shape.name, getattr(client, method), **arguments_of(operation, node))
+    finally:
+        world.sim("faults", {"clear": True})
+    door.equal(response["ResponseMetadata"]["HTTPStatusCode"], status)
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    auditor = model.Auditor()
+    world = model.Audited(sys.argv[1], auditor)
+    node = world.ids()[0]
+    passed = failed = 0
+
+    def tell(name, call, *arguments, **more):
+        nonlocal passed, failed
+        problem = None
+        try:
+            call(*arguments, **more)
+        except Exception as error:  # every check is to run, whatever the one before it met
+            problem = f"{type(error).__name__}: {error}"
+        problem = problem or "; ".join(auditor.problems)
+        auditor.problems.clear()
+        passed, failed = passed + (not problem), failed + bool(problem)
+        print(f"FAIL  {name}: {problem}" if problem else f"ok    {name}", flush=True)
+
+    for client, method, name, arguments in own_reasons(world):
+        tell(f"{method}: {name}", raised, client, name, getattr(client, method), **arguments)
+    for client, operation, method, shape in by_fault(world):
+        tell(f"{method} by a fault: {shape.name}", provoked, world, client, operation, method, shape, node)
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
