@@ -297,7 +297,9 @@ fn as_api_error(error: &ErrorFault) -> ApiError {
     } else {
         ApiError::client(error.code.clone(), error.message.clone())
     };
-    answer.with_status(error.status)
+    // Many errors are modelled without a text.
+    let message = answer.message.filter(|message| !message.is_empty());
+    ApiError { message, ..answer }.with_status(error.status)
 }
 
 fn denied(call: &Call<'_>) -> ApiError {

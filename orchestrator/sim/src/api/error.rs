@@ -17,8 +17,6 @@ pub enum Fault {
 pub struct ApiError {
     /// Shape name in the service model, such as `InvalidInstanceId`.
     pub code: Cow<'static, str>,
-    /// Code in the older Query protocol, where it differs from the shape name.
-    pub query_code: Option<&'static str>,
     /// Text for people. Several SSM errors are modelled without one.
     pub message: Option<String>,
     /// HTTP status.
@@ -35,7 +33,7 @@ impl ApiError {
 
     /// A client error of status 400 that carries no text.
     pub fn bare(code: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: code.into(), query_code: None, message: None, http_status: 400, fault: Fault::Client }
+        Self { code: code.into(), message: None, http_status: 400, fault: Fault::Client }
     }
 
     /// A server error of status 500.
@@ -55,13 +53,15 @@ impl ApiError {
         Self { http_status, ..self }
     }
 
-    fn with_query_code(self, query_code: &'static str) -> Self {
-        Self { query_code: Some(query_code), ..self }
-    }
-
-    /// Code in the Query protocol and in the `x-amzn-query-error` header.
+    /// Code in the older Query protocol, which names some errors otherwise than their shapes, and in the `x-amzn-query-error` header.
     pub fn query_code(&self) -> &str {
-        self.query_code.unwrap_or(&self.code)
+        match &*self.code {
+            "InvalidFormatFault" => "InvalidFormat",
+            "LimitExceededFault" => "LimitExceeded",
+            "MalformedPolicyDocumentException" => "MalformedPolicyDocument",
+            "PackedPolicyTooLargeException" => "PackedPolicyTooLarge",
+            same => same,
+        }
     }
 }
 
@@ -152,14 +152,13 @@ constructors! {
     /// `ResourceNotFound`: no alarm of that name.
     resource_not_found(message) => "ResourceNotFound".with_status(404);
     /// `InvalidFormatFault`: state reason data that is not JSON.
-    invalid_format(message) => "InvalidFormatFault".with_query_code("InvalidFormat");
+    invalid_format(message) => "InvalidFormatFault";
     /// `LimitExceededFault`.
-    limit_exceeded(message) => "LimitExceededFault".with_query_code("LimitExceeded");
+    limit_exceeded(message) => "LimitExceededFault";
 
     // STS.
     /// `MalformedPolicyDocumentException`.
-    malformed_policy_document(message) =>
-        "MalformedPolicyDocumentException".with_query_code("MalformedPolicyDocument");
+    malformed_policy_document(message) => "MalformedPolicyDocumentException";
     /// `RegionDisabledException`: STS is not activated in the Region for the account.
     region_disabled(message) => "RegionDisabledException".with_status(403);
 }

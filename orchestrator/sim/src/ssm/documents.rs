@@ -193,6 +193,10 @@ impl World {
         for filter in input.filters.iter().flatten() {
             wanted.push((&filter.key, filter.values.iter().map(String::as_str).collect()));
         }
+        let known = ["Name", "Owner", "PlatformTypes", "DocumentType", "TargetType", "SearchKeyword"];
+        if wanted.iter().any(|(key, _)| !known.contains(key) && !key.starts_with("tag:")) {
+            return Err(ApiError::invalid_filter_key());
+        }
         let meant = |row: &DocumentIdentifier| {
             wanted.iter().all(|(key, values)| document_passes(row, &site.account, key, values))
         };

@@ -102,8 +102,13 @@ impl World {
         (kind, token, asked, usual): (&'static str, Option<&str>, Option<i32>, usize),
         judgement: &Judgement,
     ) -> Result<(Vec<&Node>, Option<String>), ApiError> {
+        let wrong_value = if kind == "properties" {
+            ApiError::invalid_instance_property_filter_value
+        } else {
+            ApiError::invalid_instance_information_filter_value
+        };
         for filter in filters {
-            check_filter(filter)?;
+            check_filter(filter, wrong_value)?;
         }
         let page = Page::open(kind, token, asked, usual, Cut { short: judgement.short_pages })?;
         let mut rows = Vec::new();
@@ -229,7 +234,7 @@ impl World {
     }
 }
 
-fn check_filter(filter: &Filter<'_>) -> Result<(), ApiError> {
+fn check_filter(filter: &Filter<'_>, wrong_value: fn(String) -> ApiError) -> Result<(), ApiError> {
     let known = [
         "InstanceIds",
         "InstanceId",
@@ -256,10 +261,7 @@ fn check_filter(filter: &Filter<'_>) -> Result<(), ApiError> {
         _ => return Ok(()),
     };
     match filter.values.iter().find(|value| !allowed.contains(&value.as_str())) {
-        Some(value) => Err(ApiError::invalid_instance_information_filter_value(format!(
-            "{value} is not a valid value for {}.",
-            filter.key
-        ))),
+        Some(value) => Err(wrong_value(format!("{value} is not a valid value for {}.", filter.key))),
         None => Ok(()),
     }
 }

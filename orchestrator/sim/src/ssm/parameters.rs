@@ -37,7 +37,7 @@ const PACKAGE_PARAMETERS: &[Parameter] = &[
     ),
     parameter("name", "String", None, "The package, by name or ARN."),
     parameter("version", "String", Some(""), "The version of the package."),
-    parameter("additionalArguments", "StringMap", Some("{}"), "Arguments for the package's scripts."),
+    parameter("additionalArguments", "String", Some("{}"), "Arguments for the package's scripts."),
 ];
 
 const SCRIPT_PARAMETERS: &[Parameter] = &[
