@@ -25,25 +25,45 @@ const MOST_CRASHES: u64 = 12;
 
 const POINTS: [&str; 3] = ["after-intent", "after-call", "after-commit"];
 
-/// An example plan and what is wrong with its second version.
+/// An example plan and its package.
 struct Example {
     text: &'static str,
-    good: &'static str,
-    bad: &'static str,
-    /// What the bad version does, as a list of rules.
+    package: &'static Package,
+    /// What the bad version does, as a rule of the world file.
     breaks: &'static str,
 }
 
-macro_rules! example {
-    ($file:literal, $good:literal, $bad:literal, $breaks:literal) => {
-        Example {
-            text: include_str!(concat!("../../examples/", $file)),
-            good: $good,
-            bad: $bad,
-            breaks: $breaks,
-        }
-    };
+struct Package {
+    name: &'static str,
+    /// Part of the Linux probe.
+    probe: &'static str,
+    first: &'static str,
+    old: &'static str,
+    good: &'static str,
+    bad: &'static str,
 }
+
+const AGENT: Package = Package {
+    name: "datadog-agent",
+    probe: "datadog-agent version",
+    first: "7.56.0-1",
+    old: "7.57.0-1",
+    good: "7.58.0-1",
+    bad: "7.59.0-1",
+};
+
+const BRIDGE: Package = Package {
+    name: "cloudwatch-bridge",
+    probe: "cloudwatch-bridge --version",
+    first: "2.2.0-1",
+    old: "2.3.1-1",
+    good: "2.4.0-1",
+    bad: "2.5.0-1",
+};
+
+const BREAKS_WINDOWS: &str =
+    "{ when: { platform: Windows, regions: [eu-west-1] }, install: fail, update: fail }";
+const BREAKS_HALF: &str = "{ when: { fraction: 0.5 }, install: fail, update: fail }";
 
 impl Example {
     /// The example as it is, but for what depends on real time: while a dead process's lease runs out, hours pass in the
@@ -51,7 +71,7 @@ impl Example {
     fn plan(&self, version: &str) -> String {
         let mut plan = String::new();
         for line in self.text.lines().filter(|line| !line.starts_with("  deadlines:")) {
-            let line = line.replace(self.good, version).replace("within: 24h", "within: 30d");
+            let line = line.replace(self.package.good, version).replace("within: 24h", "within: 30d");
             plan.push_str(&with_short_bake(&line));
             plan.push('\n');
         }
@@ -59,7 +79,10 @@ impl Example {
     }
 
     fn world(&self) -> String {
-        WORLD.replace("BREAKS", self.breaks)
+        let Package { name, probe, first, old, good, bad } = *self.package;
+        let words = [("PACKAGE", name), ("PROBE", probe), ("FIRST", first), ("OLD", old), ("GOOD", good)];
+        let world = words.iter().fold(WORLD.to_owned(), |world, (word, value)| world.replace(word, value));
+        world.replace("BAD", bad).replace("BREAKS", self.breaks)
     }
 
     fn stage(&self, version: &str) -> Stage {
@@ -75,38 +98,24 @@ fn with_short_bake(line: &str) -> String {
     format!("{before}bake: 3m{rest}")
 }
 
-/// Three accounts in two Regions, few nodes of every kind, canaries in one place. Bad versions break what BREAKS says.
+/// Three accounts in two Regions, few nodes of every kind, canaries in one place.
 const WORLD: &str = r#"
 seed: 5
 hub: "111122223333"
 sites: { accounts: ["111122223333", "444455556666", "777788889999"], regions: [us-east-1, eu-west-1] }
 roles: [{ name: wavetrain-spoke, external_id: wavetrain-demo, max_session_seconds: 43200 }]
 nodes:
-  - { name: canary-web, count: 1, accounts: ["111122223333"], regions: [us-east-1], platform: Linux, tags: { service: web, rollout: canary }, installed: { datadog-agent: { 7.57.0-1: 1 }, cloudwatch-bridge: { 2.3.1-1: 1 } } }
-  - { name: canary-arm, count: 1, accounts: ["111122223333"], regions: [us-east-1], platform: Linux, architecture: arm64, tags: { service: worker, rollout: canary }, installed: { datadog-agent: { 7.57.0-1: 1 } } }
-  - { name: canary-desk, count: 1, accounts: ["111122223333"], regions: [us-east-1], platform: Windows, tags: { service: web, rollout: canary }, installed: { datadog-agent: { 7.57.0-1: 1 }, cloudwatch-bridge: { 2.3.1-1: 1 } } }
-  - { name: web, count: 2, platform: Linux, tags: { service: web }, installed: { datadog-agent: { 7.57.0-1: 2, 7.56.0-1: 1 }, cloudwatch-bridge: { 2.3.1-1: 1 } } }
-  - { name: arm, count: 2, platform: Linux, architecture: arm64, tags: { service: worker }, installed: { datadog-agent: { 7.57.0-1: 1, none: 1 }, cloudwatch-bridge: { 2.3.1-1: 1, none: 3 } } }
-  - { name: desk, count: 1, platform: Windows, tags: { service: web }, installed: { datadog-agent: { 7.57.0-1: 1 }, cloudwatch-bridge: { 2.3.1-1: 1 } } }
+  - { name: canary-web, count: 1, accounts: ["111122223333"], regions: [us-east-1], platform: Linux, tags: { service: web, rollout: canary }, installed: { PACKAGE: { OLD: 1 } } }
+  - { name: canary-arm, count: 1, accounts: ["111122223333"], regions: [us-east-1], platform: Linux, architecture: arm64, tags: { service: worker, rollout: canary }, installed: { PACKAGE: { OLD: 1 } } }
+  - { name: canary-desk, count: 1, accounts: ["111122223333"], regions: [us-east-1], platform: Windows, tags: { service: web, rollout: canary }, installed: { PACKAGE: { OLD: 1 } } }
+  - { name: web, count: 1, platform: Linux, tags: { service: web }, installed: { PACKAGE: { OLD: 2, FIRST: 1 } } }
+  - { name: arm, count: 2, platform: Linux, architecture: arm64, tags: { service: worker }, installed: { PACKAGE: { OLD: 1, none: 1 } } }
+  - { name: desk, count: 1, platform: Windows, tags: { service: web }, installed: { PACKAGE: { OLD: 1 } } }
 packages:
-  - name: datadog-agent
-    default: 7.57.0-1
-    versions:
-      - { name: 7.56.0-1 }
-      - { name: 7.57.0-1 }
-      - { name: 7.58.0-1 }
-      - { name: 7.59.0-1, behaviour: [BREAKS] }
-  - name: cloudwatch-bridge
-    default: 2.3.1-1
-    versions:
-      - { name: 2.3.1-1 }
-      - { name: 2.4.0-1 }
-      - { name: 2.5.0-1, behaviour: [BREAKS] }
-probes:
-  - { contains: datadog-agent version, package: datadog-agent, strip_revision: true }
-  - { contains: 'Datadog Agent\bin\agent.exe', package: datadog-agent, strip_revision: true }
-  - { contains: cloudwatch-bridge --version, package: cloudwatch-bridge, strip_revision: true }
-  - { contains: 'CloudWatchBridge\bridge.exe', package: cloudwatch-bridge, strip_revision: true }
+  - name: PACKAGE
+    default: OLD
+    versions: [{ name: FIRST }, { name: OLD }, { name: GOOD }, { name: BAD, behaviour: [BREAKS] }]
+probes: [{ contains: PROBE, package: PACKAGE, strip_revision: true }, { contains: VersionInfo, package: PACKAGE, strip_revision: true }]
 alarms: [{ name: datadog-intake-errors }]
 "#;
 
@@ -195,7 +204,7 @@ fn dies_and_goes_on(example: &Example, version: &str, point: &str, step: u64, wa
 }
 
 fn survives(example: &Example) {
-    for (version, code) in [(example.good, 0), (example.bad, 5)] {
+    for (version, code) in [(example.package.good, 0), (example.package.bad, 5)] {
         let (end, intents, moments) = undisturbed(example, version);
         assert_eq!(end.0, code, "{version}");
         for point in POINTS {
@@ -207,10 +216,21 @@ fn survives(example: &Example) {
     }
 }
 
-const BREAKS_WINDOWS: &str =
-    "{ when: { platform: Windows, regions: [eu-west-1] }, install: fail, update: fail }";
+macro_rules! examples {
+    ($($name:ident: $file:literal, $package:ident, $breaks:ident;)*) => {$(
+        #[test]
+        fn $name() {
+            let text = include_str!(concat!("../../examples/", $file));
+            survives(&Example { text, package: &$package, breaks: $breaks });
+        }
+    )*};
+}
 
-#[test]
-fn minimal_ends_the_same_wherever_it_dies() {
-    survives(&example!("minimal.yaml", "7.58.0-1", "7.59.0-1", "{ when: { fraction: 0.5 }, install: fail }"));
+examples! {
+    minimal_ends_the_same_wherever_it_dies: "minimal.yaml", AGENT, BREAKS_HALF;
+    datadog_agent_ends_the_same_wherever_it_dies: "datadog-agent.yaml", AGENT, BREAKS_WINDOWS;
+    in_place_ends_the_same_wherever_it_dies: "in-place.yaml", BRIDGE, BREAKS_WINDOWS;
+    probe_and_uninstall_ends_the_same_wherever_it_dies: "probe-and-uninstall.yaml", BRIDGE, BREAKS_HALF;
+    two_regions_parallel_ends_the_same_wherever_it_dies: "two-regions-parallel.yaml", AGENT, BREAKS_WINDOWS;
+    windows_first_canary_ends_the_same_wherever_it_dies: "windows-first-canary.yaml", AGENT, BREAKS_WINDOWS;
 }

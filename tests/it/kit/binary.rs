@@ -1,15 +1,13 @@
 //! The program under test.
 
 use serde_json::Value;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 static BINARY: OnceLock<PathBuf> = OnceLock::new();
 static WITH_CRASH_POINTS: OnceLock<PathBuf> = OnceLock::new();
-
-/// Cargo puts the program at the same place, with or without crash points.
-static PLACE: Mutex<()> = Mutex::new(());
 
 /// Root of the workspace.
 pub fn root() -> &'static Path {
@@ -33,7 +31,10 @@ pub fn with_crash_points() -> &'static Path {
 
 /// Builds the program and gives it a name of its own, under which the next build does not replace it.
 fn build(name: &str, features: &[&str]) -> PathBuf {
-    let _alone = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // Cargo puts the program at the same place, with or without crash points, whichever test process asks.
+    let place = File::create(kept.with_file_name("building")).expect("a file");
+    place.lock().expect("a lock");
     let output = Command::new(env!("CARGO"))
         .args([
             "build",
@@ -57,11 +58,12 @@ fn build(name: &str, features: &[&str]) -> PathBuf {
         .filter(|message| message["target"]["name"] == "wavetrain")
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .expect("cargo says where the program is");
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let new = kept.with_extension(std::process::id().to_string());
     // Renaming replaces at once: another test process may be starting the program at this moment.
     std::fs::hard_link(&built, &new)
         .and_then(|()| std::fs::rename(&new, &kept))
         .expect("the program can be named");
+    // Renaming to a second name of the same file leaves both.
+    let _ = std::fs::remove_file(&new);
     kept
 }
