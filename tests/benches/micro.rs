@@ -45,10 +45,11 @@ fn main() {
 
 fn planning(criterion: &mut Criterion) {
     let size = Size { accounts: 25, nodes_per_site: 1_000, in_flight: "10%" };
-    let stage = block_on(Rehearsal::new(size));
+    let rehearsal = block_on(Rehearsal::new(size));
     let spec = size.spec();
-    criterion
-        .bench_function("plan 50,000 nodes", |bench| bench.iter(|| planned(&spec, black_box(&stage.fleet))));
+    criterion.bench_function("plan 50,000 nodes", |bench| {
+        bench.iter(|| planned(&spec, black_box(&rehearsal.fleet)))
+    });
 }
 
 /// The log of a real rollout, again and again from the start, until so many events are through.
@@ -92,9 +93,9 @@ impl Moment {
     /// The moment with the most open work in the first part of a rollout.
     fn of(size: Size) -> Self {
         block_on(async {
-            let stage = Rehearsal::new(size).await;
-            let plan = stage.plan.clone();
-            let log = stage.run_until(PART).await;
+            let rehearsal = Rehearsal::new(size).await;
+            let plan = rehearsal.plan.clone();
+            let log = rehearsal.run_until(PART).await;
             let mut state = State::new(&plan);
             let mut best = (state.clone(), Timestamp::default());
             for entry in &log {
