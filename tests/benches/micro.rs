@@ -48,7 +48,7 @@ fn planning(criterion: &mut Criterion) {
     let rehearsal = block_on(Rehearsal::new(size));
     let spec = size.spec();
     criterion.bench_function("plan 50,000 nodes", |bench| {
-        bench.iter(|| planned(&spec, black_box(&rehearsal.fleet)))
+        bench.iter(|| planned(&spec, black_box(&rehearsal.fleet)));
     });
 }
 
