@@ -109,8 +109,6 @@ fn interrupted_while_a_region_is_dead_nothing_is_lost() {
 fn credentials_that_run_out_on_the_way_hold_the_rollout_and_it_ends_well_later() {
     let stage = stage("");
     let running = applying_until(&stage, &json!({ "expired_credentials": true }));
-    until_held(&stage, "credentials");
-    running.signal("INT");
     running.wait().ended_with(6).says("credentials");
     gone_on(&stage);
 }

@@ -1,7 +1,7 @@
 //! Whether a held rollout has nothing left to do until a person acts. Pure.
 
 use wavetrain_engine::due::Due;
-use wavetrain_model::id::{SiteIndex, WaveIndex};
+use wavetrain_model::id::{IntentId, SiteIndex, WaveIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{OpenIntent, Phase, Progress, State, WavePhase};
@@ -9,12 +9,16 @@ use wavetrain_model::state::{OpenIntent, Phase, Progress, State, WavePhase};
 /// Whether at least one hold is in force and nothing moves on by itself: no command is awaited, nothing is due
 /// but waiting, and no wave bakes or waits for its probes beside what is held.
 ///
-/// Queued nodes do not count: were there room for them, they would be due.
+/// Queued nodes do not count: were there room for them, they would be due. Nor do commands at a site that refuses us
+/// until a person has acted: nothing that we ask there is answered.
 pub fn is_quiescent(plan: &Plan, state: &State, due: &Due) -> bool {
-    let is_waiting_only = due.intents.is_empty()
-        && due.perform.is_empty()
+    let refuses =
+        |site: SiteIndex| state.holds.iter().any(|hold| hold.needs_person && hold.kind.site() == Some(site));
+    let is_refused = |id: &IntentId| state.open.get(id).is_some_and(|open| refuses(open.intent.site));
+    let is_waiting_only = due.intents.iter().all(|intent| refuses(intent.site))
+        && due.perform.iter().all(is_refused)
         && due.revoke.is_empty()
-        && due.watch.is_empty()
+        && due.watch.keys().all(|site| refuses(*site))
         && due.measure.is_empty();
     if state.holds.is_empty() || !is_waiting_only || state.is_over() {
         return false;

@@ -34,6 +34,9 @@ pub struct Hold {
     pub reason: String,
     /// What to do, one sentence.
     pub next_step: String,
+    /// Whether only a person can end it; otherwise it also ends by itself once the cause is gone.
+    #[serde(default)]
+    pub needs_person: bool,
     /// Since when.
     pub since: Timestamp,
     /// Unanswered until then, the rollout is aborted and nodes are left as they are. None: waits for ever.

@@ -350,6 +350,7 @@ pub mod tests {
             kind: Kind::Operator,
             reason: "looking at the graphs".to_owned(),
             next_step: "wavetrain resume agent-2".to_owned(),
+            needs_person: true,
             since: Timestamp(0),
             deadline: Some(Timestamp(3_600_000)),
         });

@@ -152,6 +152,34 @@ async fn a_site_that_denies_commands_is_held_while_the_other_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn credentials_that_run_out_while_commands_are_open_end_the_process_and_not_the_rollout() {
+    let stage = Stage::new(20);
+    let start = stage.plan(|_| {}).await;
+    let aws = Arc::clone(&stage.aws);
+    stage.aws.world().on_send = Some(crate::aws::OnSend(Box::new(move |count| {
+        if count == 3 {
+            // Not here: the world is locked while it is being asked.
+            let aws = Arc::clone(&aws);
+            tokio::spawn(async move {
+                for region in ["us-east-1", "eu-west-1"] {
+                    aws.world().deaf.insert(region.to_owned(), Class::Expired);
+                    aws.world().refusing.insert(region.to_owned(), Class::Expired);
+                }
+            });
+        }
+    })));
+    let finished = stage.run(start).await.expect("driven");
+    assert_eq!(finished.reason, Reason::Held, "{:?}", finished.state.holds);
+    assert!(finished.state.holds.iter().any(|hold| hold.needs_person), "{:?}", finished.state.holds);
+    stage.aws.world().deaf.clear();
+    stage.aws.world().refusing.clear();
+    stage.aws.world().on_send = None;
+    let finished = stage.run(wavetrain_driver::Start::Resume(id())).await.expect("driven");
+    assert_eq!(finished.state.phase, Phase::Ended(Ending::Completed));
+    assert_nothing_was_sent_twice(&stage);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_troubles_of_all_sites_are_reported_together() {
     let stage = Stage::new(2);
     let wavetrain_driver::Start::New(plan, _) = stage.plan(|_| {}).await else { unreachable!() };

@@ -135,13 +135,16 @@ pub(super) fn site_failed(
             ),
         ),
     };
-    if state.hold(kind).is_some() {
+    let needs_person = trouble != Trouble::Unavailable;
+    // A site that was merely lost and now refuses us is not coming back by itself any more.
+    if state.hold(kind).is_some_and(|hold| hold.needs_person || !needs_person) {
         return Vec::new();
     }
     let hold = Hold {
         kind,
         reason: format!("{place}: {message}"),
         next_step,
+        needs_person,
         since: now,
         deadline: Some(now.plus(plan.spec.deadlines.hold)),
     };
@@ -183,6 +186,7 @@ pub(super) fn looked(
                 next_step:
                     "find out who else runs this rollout; then `wavetrain resume` or `wavetrain abort`"
                         .to_owned(),
+                needs_person: true,
                 since: now,
                 deadline: None,
             };

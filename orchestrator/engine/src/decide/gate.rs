@@ -96,6 +96,7 @@ fn hold(plan: &Plan, now: Timestamp, which: Which, wave: Option<WaveIndex>, reas
         reason,
         next_step: "look at the evidence, then `wavetrain resume` to accept it, `wavetrain rollback` or `wavetrain abort`"
             .to_owned(),
+        needs_person: true,
         since: now,
         deadline: Some(now.plus(plan.spec.deadlines.hold)),
     }

@@ -65,6 +65,7 @@ fn pause(
         kind,
         reason: format!("paused by {by}: {reason}"),
         next_step: "`wavetrain resume`, `wavetrain rollback` or `wavetrain abort`".to_owned(),
+        needs_person: true,
         since: now,
         deadline: None,
     };

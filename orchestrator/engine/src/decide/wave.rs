@@ -48,6 +48,7 @@ fn waiting(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> Vec<E
             kind: Kind::Approval(wave),
             reason: format!("wave {} waits for an approval from {}", spec.name, approval.from.join(", ")),
             next_step: format!("`wavetrain approve {} {}`", plan.spec.name, spec.name),
+            needs_person: true,
             since: now,
             deadline: Some(now.plus(approval.within)),
         };
