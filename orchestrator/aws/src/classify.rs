@@ -101,8 +101,11 @@ where
         (Some(message), _) => message.to_owned(),
         (None, Some(code)) => code.to_owned(),
         (None, None) => {
-            let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-            format!("an answer that makes no sense (HTTP status {status}): {}", chain(error))
+            match error.raw_response().map_or(0, |response| response.status().as_u16()) {
+                // A gateway's page, or nothing: what the parser thinks of it helps nobody.
+                status @ 500.. => format!("the service is not available (HTTP status {status})"),
+                status => format!("an answer that makes no sense (HTTP status {status}): {}", chain(error)),
+            }
         }
     }
 }
