@@ -8,5 +8,3 @@ mod fixture;
 mod rendering;
 mod restore;
 mod shapes;
-#[allow(clippy::disallowed_methods, reason = "it measures")]
-mod size;
