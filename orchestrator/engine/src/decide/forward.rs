@@ -1,8 +1,8 @@
 //! What the commands on the way to the target report.
 
+use super::grouped;
 use crate::input::Report;
 use crate::probe;
-use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::agent::{Status, Trace, excerpt};
 use wavetrain_model::event::Event;
 use wavetrain_model::id::{IntentId, NodeIndex, VersionIndex};
@@ -37,24 +37,12 @@ pub(super) fn observed(
     open: &OpenIntent,
     reports: &[Report],
 ) -> Vec<Event> {
-    let mut groups: BTreeMap<Meaning, Vec<NodeIndex>> = BTreeMap::new();
-    // A row can move to the next page while a listing is read, and is then listed twice.
-    let mut heard = BTreeSet::new();
-    for report in reports.iter().filter(|report| open.pending.contains(&report.node)) {
-        let meaning = match &open.intent.action {
-            Action::Survey { .. } => survey(plan, state, now, report),
-            Action::Install { .. } => install(plan, state, now, report),
-            Action::Verify { .. } => verify(plan, state, now, report),
-            Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove | Action::Cancel { .. } => {
-                None
-            }
-        };
-        if let Some(meaning) = meaning
-            && heard.insert(report.node)
-        {
-            groups.entry(meaning).or_default().push(report.node);
-        }
-    }
+    let groups = grouped(open, reports, |report| match &open.intent.action {
+        Action::Survey { .. } => survey(plan, state, now, report),
+        Action::Install { .. } => install(plan, state, now, report),
+        Action::Verify { .. } => verify(plan, state, now, report),
+        Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove | Action::Cancel { .. } => None,
+    });
     let intent = open.intent.id;
     groups.into_iter().map(|(meaning, nodes)| event(intent, meaning, nodes)).collect()
 }

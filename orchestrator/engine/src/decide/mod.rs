@@ -10,11 +10,12 @@ mod tick;
 pub(crate) mod wave;
 
 use crate::input::{Input, Rejection, Report};
+use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::event::Event;
-use wavetrain_model::id::IntentId;
+use wavetrain_model::id::{IntentId, NodeIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::plan::Plan;
-use wavetrain_model::state::{Phase, State};
+use wavetrain_model::state::{OpenIntent, Phase, State};
 use wavetrain_model::time::Timestamp;
 
 /// The events that follow from `input`. Call with [`Input::Tick`] until it gives none before asking [`crate::due()`].
@@ -54,4 +55,24 @@ fn observed(plan: &Plan, state: &State, now: Timestamp, intent: IntentId, report
         }
         Action::Cancel { .. } => Vec::new(),
     }
+}
+
+/// Nodes that an intent still waits for, by what their reports mean; reports that mean nothing yet are left out.
+///
+/// A row can move to the next page while a listing is read, and is then listed twice: its first meaning counts.
+fn grouped<Meaning: Ord>(
+    open: &OpenIntent,
+    reports: &[Report],
+    meaning_of: impl Fn(&Report) -> Option<Meaning>,
+) -> BTreeMap<Meaning, Vec<NodeIndex>> {
+    let mut groups: BTreeMap<Meaning, Vec<NodeIndex>> = BTreeMap::new();
+    let mut heard = BTreeSet::new();
+    for report in reports.iter().filter(|report| open.pending.contains(&report.node)) {
+        if let Some(meaning) = meaning_of(report)
+            && heard.insert(report.node)
+        {
+            groups.entry(meaning).or_default().push(report.node);
+        }
+    }
+    groups
 }

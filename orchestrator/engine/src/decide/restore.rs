@@ -5,8 +5,9 @@
 //! first, by the name the agent believes in (explicit, then blank), and only then given its previous version.
 
 use super::forward::{Seen, before_is, probe_of, seen};
+use super::grouped;
 use crate::input::Report;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use wavetrain_model::agent::{Status, Trace, excerpt};
 use wavetrain_model::event::Event;
 use wavetrain_model::id::{IntentId, NodeIndex};
@@ -118,24 +119,14 @@ pub(super) fn observed(
     open: &OpenIntent,
     reports: &[Report],
 ) -> Vec<Event> {
-    let mut groups: BTreeMap<Next, Vec<NodeIndex>> = BTreeMap::new();
-    let mut heard = BTreeSet::new();
-    for report in reports.iter().filter(|report| open.pending.contains(&report.node)) {
-        let next = match &open.intent.action {
-            Action::Uninstall { .. } => uninstalled(plan, state, report),
-            Action::Reinstall { .. } => reinstalled(plan, state, report),
-            Action::Prove => proven(plan, state, report),
-            Action::Survey { .. }
-            | Action::Install { .. }
-            | Action::Verify { .. }
-            | Action::Cancel { .. } => None,
-        };
-        if let Some(next) = next
-            && heard.insert(report.node)
-        {
-            groups.entry(next).or_default().push(report.node);
+    let groups = grouped(open, reports, |report| match &open.intent.action {
+        Action::Uninstall { .. } => uninstalled(plan, state, report),
+        Action::Reinstall { .. } => reinstalled(plan, state, report),
+        Action::Prove => proven(plan, state, report),
+        Action::Survey { .. } | Action::Install { .. } | Action::Verify { .. } | Action::Cancel { .. } => {
+            None
         }
-    }
+    });
     groups.into_iter().map(|(next, nodes)| event(now, open.intent.id, next, nodes)).collect()
 }
 
