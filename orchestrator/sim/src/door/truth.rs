@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::fleet::{Node, Reach, Site};
 use crate::record::{BitsChange, CallRecord, Receipt};
 use crate::world::World;
+use crate::world_file::check_fault;
 use crate::zip::Entry;
 
 impl Backend for World {
@@ -90,6 +91,7 @@ impl Backend for World {
         let order: FaultOrder = serde_json::from_value(faults).map_err(|error| invalid(error.to_string()))?;
         for (index, fault) in order.add.iter().enumerate() {
             fault.check().map_err(|problem| invalid(format!("add[{index}]: {problem}")))?;
+            check_fault(&format!("add[{index}]"), fault).map_err(|problem| invalid(problem.to_string()))?;
         }
         if order.clear {
             self.clear_faults();

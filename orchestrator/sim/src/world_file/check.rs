@@ -6,20 +6,22 @@ use super::{
     MAX_BYTES, MAX_NODES, MAX_REPEATED, MAX_SITES, NodeGroup, PackageFile, WorldFile, WorldFileError,
 };
 
+/// From 1970 to the end of 2999, in milliseconds since 1970: clients write years with four digits, and count from 1970.
+const START_MILLIS: std::ops::Range<i64> = 0..32_503_680_000_000;
+
+/// Longest message, in characters: what is wrong with a file is said at its beginning.
+const SHOWN_CHARS: usize = 2000;
+
 impl WorldFile {
-    /// Reads a world file.
+    /// Reads a world file. A byte order mark before it is ignored.
     pub fn parse(text: &str) -> Result<Self, WorldFileError> {
         if text.len() > MAX_BYTES {
             return Err(WorldFileError::TooLong { bytes: text.len() });
         }
-        let file: Self = serde_yaml::from_str_with_options(text, options()).map_err(|error| {
-            let place = error.location();
-            WorldFileError::Unreadable {
-                line: place.as_ref().map_or(0, serde_yaml::Location::line),
-                column: place.as_ref().map_or(0, serde_yaml::Location::column),
-                message: error.to_string(),
-            }
-        })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        refuse_other_than_text(text)?;
+        let file: Self =
+            serde_yaml::from_str_with_options(text, options()).map_err(|error| unreadable(&error))?;
         file.check()?;
         Ok(file)
     }
@@ -37,6 +39,7 @@ impl WorldFile {
     /// Checks what types cannot say. Worlds made in code pass through here too.
     pub fn check(&self) -> Result<(), WorldFileError> {
         self.check_sites()?;
+        self.check_numbers()?;
         for (index, group) in self.nodes.iter().enumerate() {
             self.check_group(&format!("nodes[{index}]"), group)?;
         }
@@ -59,8 +62,11 @@ impl WorldFile {
     }
 
     fn check_sites(&self) -> Result<(), WorldFileError> {
-        if WorldTime::parse(&self.starts_at).is_none() {
-            return Err(impossible("starts_at", "not a time such as 2026-03-02T08:00:00Z"));
+        if WorldTime::parse(&self.starts_at).is_none_or(|start| !START_MILLIS.contains(&start.millis())) {
+            return Err(impossible(
+                "starts_at",
+                "not a time such as 2026-03-02T08:00:00Z, in the years 1970 to 2999",
+            ));
         }
         for (name, list) in [("accounts", &self.sites.accounts), ("regions", &self.sites.regions)] {
             if list.is_empty() {
@@ -69,6 +75,15 @@ impl WorldFile {
             let unique: std::collections::BTreeSet<&String> = list.iter().collect();
             if unique.len() < list.len() {
                 return Err(impossible(format!("sites.{name}"), "lists an entry twice"));
+            }
+        }
+        for region in &self.sites.regions {
+            let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            if region.is_empty() || region.len() > 64 || !region.bytes().all(is_plain) {
+                return Err(impossible(
+                    "sites.regions",
+                    "a Region is written as eu-west-1: lower case letters, digits and -",
+                ));
             }
         }
         for account in self.sites.accounts.iter().chain(&self.hub) {
@@ -122,15 +137,6 @@ impl WorldFile {
         if !matches!(group.architecture.as_str(), "x86_64" | "arm64") {
             return Err(impossible(format!("{place}.architecture"), "must be x86_64 or arm64"));
         }
-        check_fraction(&format!("{place}.offline"), group.offline)?;
-        check_fraction(&format!("{place}.manifest_cached"), group.manifest_cached)?;
-        for fraction in group.tagged.iter().filter_map(|tag| tag.fraction) {
-            check_fraction(&format!("{place}.tagged"), fraction)?;
-        }
-        let sane = |value: f64| value.is_finite() && (0.0..=1000.0).contains(&value);
-        if !group.slowness.iter().all(|value| sane(*value)) {
-            return Err(impossible(format!("{place}.slowness"), "must lie between 0 and 1000"));
-        }
         for (package, versions) in &group.seen {
             for version in versions {
                 self.check_known(&format!("{place}.seen.{package}"), package, Some(version))?;
@@ -176,18 +182,6 @@ fn check_package(place: &str, package: &PackageFile) -> Result<(), WorldFileErro
                 format!("`{}` is not a document status", version.status),
             ));
         }
-        for fraction in version.behaviour.iter().filter_map(|rule| rule.when.fraction) {
-            check_fraction(&format!("{place}.versions.behaviour"), fraction)?;
-        }
-        let ranges = version.behaviour.iter().filter_map(|rule| rule.takes_seconds);
-        for range in ranges.chain([version.takes_seconds]) {
-            if range[0] > range[1] || range[1] > 172_800 {
-                return Err(impossible(
-                    format!("{place}.versions.takes_seconds"),
-                    "must be [shortest, longest], at most 172800",
-                ));
-            }
-        }
     }
     match &package.default {
         Some(default) if !names.contains(default) => {
@@ -197,16 +191,9 @@ fn check_package(place: &str, package: &PackageFile) -> Result<(), WorldFileErro
     }
 }
 
-fn check_fraction(place: &str, fraction: f64) -> Result<(), WorldFileError> {
-    if fraction.is_finite() && (0.0..=1.0).contains(&fraction) {
-        Ok(())
-    } else {
-        Err(impossible(place, "must lie between 0 and 1"))
-    }
-}
-
-fn impossible(place: impl Into<String>, message: impl Into<String>) -> WorldFileError {
-    WorldFileError::Impossible { place: place.into(), message: message.into() }
+/// A refusal. Words of the file come in as they are, and may be anything.
+pub(super) fn impossible(place: impl Into<String>, message: impl Into<String>) -> WorldFileError {
+    WorldFileError::Impossible { place: visible(&place.into()), message: visible(&message.into()) }
 }
 
 /// Strict and bounded: a world file is small and flat, aliases have no use in it.
@@ -219,4 +206,53 @@ fn options() -> serde_yaml::Options {
     let mut options = serde_yaml::Options::default();
     options.budget = Some(budget);
     options
+}
+
+/// Control characters are named, because the parser would show them as they are, which is nothing.
+fn refuse_other_than_text(text: &str) -> Result<(), WorldFileError> {
+    let is_out_of_place = |character: char| character.is_control() && !"\t\n\r\u{85}".contains(character);
+    let Some((at, character)) = text.char_indices().find(|(_, character)| is_out_of_place(*character)) else {
+        return Ok(());
+    };
+    let line_start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+    let line = text[..at].matches('\n').count() as u64 + 1;
+    let column = text[line_start..at].chars().count() as u64 + 1;
+    let message = format!(
+        "line {line} column {column}: the control character U+{:04X}; if there are many, the file is binary or \
+         saved as UTF-16",
+        u32::from(character)
+    );
+    Err(WorldFileError::Unreadable { message, line, column })
+}
+
+/// The parser's words, without its advice to programmers and without characters that would act on a terminal.
+fn unreadable(error: &serde_yaml::Error) -> WorldFileError {
+    let place = error.location();
+    let message = match error.without_snippet() {
+        serde_yaml::Error::Eof { .. } => "the file is empty, or ends too early".to_owned(),
+        serde_yaml::Error::MultipleDocuments { .. } => {
+            "a second document begins in the file; keep one world in a file".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    WorldFileError::Unreadable {
+        line: place.as_ref().map_or(0, serde_yaml::Location::line),
+        column: place.as_ref().map_or(0, serde_yaml::Location::column),
+        message: visible(&message.replace(", set DuplicateKeyPolicy in Options if acceptable", "")),
+    }
+}
+
+/// A text that a terminal can show: not endless, and without characters that move the cursor or turn the direction.
+fn visible(text: &str) -> String {
+    let turns_direction = |character| matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |character: char| match character {
+        '\n' => '\n',
+        _ if character.is_control() || turns_direction(character) => '\u{fffd}',
+        _ => character,
+    };
+    let mut visible: String = text.chars().take(SHOWN_CHARS).map(shown).collect();
+    if visible.len() < text.len() && text.chars().nth(SHOWN_CHARS).is_some() {
+        visible.push('…');
+    }
+    visible
 }

@@ -7,6 +7,7 @@
 #![doc = include_str!("example.yaml")]
 //! ```
 
+mod bounds;
 mod check;
 
 use std::collections::BTreeMap;
@@ -465,5 +466,9 @@ pub struct Rate {
     pub burst: f64,
 }
 
+pub(crate) use bounds::check_fault;
+
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;
