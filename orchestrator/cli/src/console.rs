@@ -2,7 +2,11 @@
 
 use crate::args::Color;
 use crate::exit::{Exit, Stop};
+use crate::visible;
 use std::io::{self, BufRead, IsTerminal, Write};
+
+/// Longest reason for an early end, in characters: it may repeat whatever somebody typed.
+const STOP_CHARS: usize = 4000;
 
 /// How to speak: decided once, from the flags, the environment and what the streams are connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +50,10 @@ impl Paint {
             Tone::Bad => "31",
             Tone::Strong => "1",
         };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        format!("\u{1b}[{code}m{}\u{1b}[0m", visible::plain(text))
     }
 }
 
-#[expect(
-    clippy::unused_self,
-    reason = "whoever speaks has a console: how and where may come to depend on it"
-)]
 impl Console {
     /// Looks at the environment and the streams.
     pub fn detect(color: Color) -> Self {
@@ -76,8 +76,14 @@ impl Console {
         }
     }
 
-    /// Data: to standard output. A reader that went away ends the command quietly: it has what it wanted.
+    /// Data: to standard output. A reader that went away has what it wanted; how the command ends is not its business.
     pub fn data(self, text: &str) -> Result<(), Stop> {
+        self.stream(text).or_else(|stop| if stop.exit == Exit::Done { Ok(()) } else { Err(stop) })
+    }
+
+    /// Data that has no end of its own: a reader that went away ends the command quietly.
+    pub fn stream(self, text: &str) -> Result<(), Stop> {
+        let text = if self.out.0 { visible::painted(text) } else { visible::plain(text) };
         let mut stdout = io::stdout().lock();
         let written = stdout
             .write_all(text.as_bytes())
@@ -91,17 +97,24 @@ impl Console {
     /// A JSON document, indented, to standard output.
     pub fn json(self, document: &impl serde::Serialize) -> Result<(), Stop> {
         let text = serde_json::to_string_pretty(document).map_err(|error| Stop::unexpected(&error))?;
-        self.data(&text)
+        self.data(&visible::json(&text))
     }
 
     /// A JSON document on one line, to standard output.
     pub fn json_line(self, document: &impl serde::Serialize) -> Result<(), Stop> {
         let text = serde_json::to_string(document).map_err(|error| Stop::unexpected(&error))?;
-        self.data(&text)
+        self.data(&visible::json(&text))
+    }
+
+    /// One of many JSON documents without an end of their own, on one line.
+    pub fn json_stream(self, document: &impl serde::Serialize) -> Result<(), Stop> {
+        let text = serde_json::to_string(document).map_err(|error| Stop::unexpected(&error))?;
+        self.stream(&visible::json(&text))
     }
 
     /// Everything else: to standard error. A closed standard error changes nothing about what is done.
     pub fn note(self, text: &str) {
+        let text = if self.err.0 { visible::painted(text) } else { visible::plain(text) };
         let mut stderr = io::stderr().lock();
         let _ = writeln!(stderr, "{}", text.trim_end_matches('\n'));
     }
@@ -109,10 +122,12 @@ impl Console {
     /// Says why a command ends early.
     pub fn stop(self, stop: &Stop) {
         if !stop.message.is_empty() {
-            self.note(&format!("{} {}", self.err.tone(Tone::Bad, "error:"), stop.message));
+            let message = visible::shortened(&stop.message, STOP_CHARS);
+            self.note(&format!("{} {}", self.err.tone(Tone::Bad, "error:"), visible::plain(&message)));
         }
         if !stop.help.is_empty() {
-            self.note(&format!("  {} {}", self.err.tone(Tone::Strong, "help:"), stop.help));
+            let help = visible::shortened(&stop.help, STOP_CHARS);
+            self.note(&format!("  {} {}", self.err.tone(Tone::Strong, "help:"), visible::plain(&help)));
         }
     }
 
@@ -123,7 +138,7 @@ impl Console {
                 .help("look at what is shown above, then run it again with --yes"));
         }
         let mut stderr = io::stderr().lock();
-        let _ = write!(stderr, "{question} Type yes to go on: ");
+        let _ = write!(stderr, "{} Type yes to go on: ", visible::plain(question));
         let _ = stderr.flush();
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);

@@ -14,11 +14,13 @@ mod http;
 mod metrics_listen;
 mod print;
 mod progress;
+mod visible;
 
 use args::Cli;
 use clap::Parser;
 use console::Console;
 use exit::{Exit, Stop};
+use std::io::Write;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -38,9 +40,17 @@ fn main() -> ExitCode {
 
 /// clap's own words: help and version are answers, everything else is wrong usage.
 fn usage(problem: &clap::Error) -> ExitCode {
-    // A reader that closed the pipe has read enough of the help.
-    let _ = problem.print();
-    ExitCode::from(if problem.use_stderr() { Exit::Usage.code() } else { Exit::Done.code() })
+    if problem.use_stderr() {
+        // A closed standard error changes nothing about what was typed.
+        let _ = problem.print();
+        return ExitCode::from(Exit::Usage.code());
+    }
+    match problem.print().and_then(|()| std::io::stdout().flush()) {
+        Ok(()) => ExitCode::from(Exit::Done.code()),
+        // A reader that closed the pipe has read enough of the help.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(Exit::Done.code()),
+        Err(_) => ExitCode::from(Exit::Unexpected.code()),
+    }
 }
 
 fn log_to_stderr(filter: &str, console: Console) -> Result<(), Stop> {

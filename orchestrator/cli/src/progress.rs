@@ -4,6 +4,7 @@ use crate::console::{Console, Tone};
 use crate::print::event::{self, Weight};
 use crate::print::table::grouped;
 use crate::print::words;
+use crate::visible;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ impl Display {
             let on_entry: OnEntry = Box::new(move |plan, entry| {
                 // Above the bars, so that the decisions are still there when the bars are gone.
                 if event::weight(&entry.event) == Weight::Course {
-                    let _ = bars.println(event::line(plan, entry));
+                    let _ = bars.println(visible::plain(&event::line(plan, entry)));
                 }
             });
             return (View { progress, on_entry }, Shown { drawing: Some(drawing) });
@@ -124,7 +125,7 @@ impl Picture {
             bar.set_message(wave_words(wave));
         }
         self.show_rollback(progress);
-        self.remarks.set_message(remarks(progress));
+        self.remarks.set_message(visible::plain(&remarks(progress)).into_owned());
     }
 
     fn show_rollback(&mut self, progress: &Progress) {

@@ -74,13 +74,22 @@ fn read(file: &Path) -> Result<wavetrain_spec::Outcome, Stop> {
 }
 
 /// At most one byte more than `limit`: whoever reads the text can then tell that it is too long, and a file of any
-/// size costs no more memory.
+/// size costs no more memory. Opening a pipe would wait for somebody to write, so only regular files are read; what
+/// is read must be there for the next run too.
 pub fn bytes(file: &Path, limit: usize) -> Result<Vec<u8>, Stop> {
     let unreadable = |error: std::io::Error| {
         Stop::new(Exit::InvalidFile, format!("cannot read {}: {error}", file.display()))
     };
-    if file.is_dir() {
+    let kind = std::fs::metadata(file).map_err(unreadable)?.file_type();
+    if kind.is_dir() {
         return Err(Stop::new(Exit::InvalidFile, format!("{} is a directory, not a file", file.display())));
+    }
+    if !kind.is_file() {
+        return Err(Stop::new(
+            Exit::InvalidFile,
+            format!("{} is a pipe or a device, not a file", file.display()),
+        )
+        .help("write the text to a file and name that"));
     }
     let opened = std::fs::File::open(file).map_err(unreadable)?;
     let mut bytes = Vec::new();
@@ -101,8 +110,17 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_file_is_read_up_to_one_byte_beyond_the_limit() {
-        let read = bytes(Path::new("/dev/zero"), 10);
+    fn a_device_is_not_waited_for() {
+        let refused = bytes(Path::new("/dev/zero"), 10).unwrap_err();
+        assert!(refused.message.contains("not a file"), "{refused:?}");
+    }
+
+    #[test]
+    fn a_long_file_is_read_up_to_one_byte_beyond_the_limit() {
+        let path = std::env::temp_dir().join(format!("wavetrain-long-{}", std::process::id()));
+        std::fs::write(&path, [b'a'; 20]).unwrap();
+        let read = bytes(&path, 10);
+        std::fs::remove_file(&path).unwrap();
         assert_eq!(read.map(|bytes| bytes.len()), Ok(11));
     }
 }

@@ -65,8 +65,8 @@ async fn follow(
             after = *seq;
             if event::weight(&entry.event) >= shown.from {
                 match shown.output {
-                    Format::Text => context.console.data(&event::line(plan, entry))?,
-                    Format::Json => context.console.json_line(&event::document(plan, *seq, entry))?,
+                    Format::Text => context.console.stream(&event::line(plan, entry))?,
+                    Format::Json => context.console.json_stream(&event::document(plan, *seq, entry))?,
                 }
             }
             match entry.event {

@@ -31,7 +31,7 @@ const MAX_REPEATED: usize = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WorldFileError {
     /// Longer than [`MAX_BYTES`].
-    #[error("the file is {bytes} bytes long; world files may have at most {MAX_BYTES}")]
+    #[error("the file is longer than {MAX_BYTES} bytes, which is more than a world file may have")]
     TooLong {
         /// Its length.
         bytes: usize,

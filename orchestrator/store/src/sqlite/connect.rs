@@ -103,6 +103,10 @@ fn locate(path: &Path, store: &str) -> Result<(PathBuf, bool)> {
                 }
             }
         }
+        Err(error) if std::fs::symlink_metadata(&absolute).is_ok_and(|link| link.is_symlink()) => {
+            let detail = format!("it is a symbolic link that cannot be followed ({error})");
+            Err(Error::Missing { store: store.to_owned(), detail })
+        }
         Err(error) => Err(from_io(&error, store)),
     }
 }
@@ -172,7 +176,9 @@ fn from_io(error: &std::io::Error, store: &str) -> Error {
     let store = store.to_owned();
     let detail = error.to_string();
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => Error::Missing { store, detail },
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => {
+            Error::Missing { store, detail }
+        }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::ReadOnly { store, detail },
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Full { store },
         _ => Error::Unavailable { store, detail },

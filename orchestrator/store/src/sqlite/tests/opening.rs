@@ -157,6 +157,17 @@ fn a_directory_is_not_a_state() {
     assert!(matches!(Sqlite::open(&place.0), Err(Error::Corrupt { .. })));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_itself_and_an_endless_name_are_missing_and_not_locked() {
+    let place = Place::new();
+    std::os::unix::fs::symlink(place.file(), place.file()).unwrap();
+    for path in [place.file(), place.0.join("x".repeat(5000))] {
+        let refused = Sqlite::open(&path).unwrap_err();
+        assert!(matches!(refused, Error::Missing { .. }), "{refused}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_directory_that_takes_no_files_is_read_only() {
