@@ -3,7 +3,7 @@
 //! For: the driver, which calls three functions in a circle, and everything that explains or rehearses a rollout.
 //! Must not know: clocks, randomness, AWS, storage, tokio. Time comes in as an argument, everything else as [`input::Input`].
 //! Start at [`planner`] (fleet → plan), then [`decide`] (something happened → events), [`evolve`] (event → state) and
-//! [`due`] (state → what should be in flight).
+//! [`due`] (state → what should be in flight). [`statistics`] stands beside them and knows nothing of rollouts.
 
 pub mod decide;
 pub mod due;
@@ -11,6 +11,7 @@ pub mod evolve;
 pub mod input;
 pub mod planner;
 pub mod probe;
+pub mod statistics;
 
 pub use decide::decide;
 pub use due::due;
