@@ -82,6 +82,11 @@ impl Alternative {
     }
 }
 
+/// Whether a p-value is at or under the level. A p-value of exactly 1/20 is significant at 0.05, also when its last bit is not.
+pub fn significant(p: f64, alpha: f64) -> bool {
+    p <= alpha * (1.0 + 1e-9)
+}
+
 /// Probabilities that must be inside (0, 1): levels, powers, confidences, bounds.
 fn inside_unit(value: f64, what: &'static str) -> Result<f64, Error> {
     if value > 0.0 && value < 1.0 {

@@ -2,7 +2,7 @@
 
 use super::discrete::{Binomial, Hypergeometric, Unimodal, partition};
 use super::proportion::MOST_TRIALS;
-use super::{Error, inside_unit, normal};
+use super::{Error, inside_unit, normal, significant};
 use serde::{Deserialize, Serialize};
 
 /// Up to this many trials together the power of Fisher's test is summed exactly.
@@ -76,7 +76,7 @@ pub fn detectable_excess(trials: u64, bound: f64, demand: Demand) -> Result<Opti
         return Err(Error::TooLarge { what: "trials", limit: MOST_TRIALS });
     }
     let under = Binomial { trials, rate: bound };
-    let critical = partition(0, trials + 1, |events| under.at_least(events) > demand.alpha);
+    let critical = partition(0, trials + 1, |events| !significant(under.at_least(events), demand.alpha));
     if critical > trials {
         return Ok(None);
     }
@@ -105,7 +105,7 @@ pub fn detectable_effect(canary: u64, control: u64, demand: Demand) -> Result<Op
     let (m, n) = (canary as f64, control as f64);
     let z = normal::upper_quantile(demand.alpha) + normal::upper_quantile(1.0 - demand.power);
     let superiority = 0.5 + z * ((m + n + 1.0) / (12.0 * m * n)).sqrt();
-    if !(0.5..1.0).contains(&superiority) || ln_splits(canary, control) < -demand.alpha.ln() {
+    if !(0.5..1.0).contains(&superiority) || !significant((-ln_splits(canary, control)).exp(), demand.alpha) {
         return Ok(None);
     }
     let standard_deviations = std::f64::consts::SQRT_2 * normal::upper_quantile(1.0 - superiority);
@@ -160,11 +160,11 @@ impl Fisher {
                 continue;
             }
             // With more events of the control, no fewer of the canary are significant.
-            let significant = |critical: u64| {
+            let enough = |critical: u64| {
                 let split = Hypergeometric { marked: canary, plain: control, drawn: events + critical };
-                split.at_least(critical) <= alpha
+                significant(split.at_least(critical), alpha)
             };
-            while critical <= canary && !significant(critical) {
+            while critical <= canary && !enough(critical) {
                 critical += 1;
             }
             rows.push((mass, critical));
