@@ -30,6 +30,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("miette", &["cli"]),
     ("indicatif", &["cli"]),
     ("petgraph", &["engine", "spec"]),
+    ("cel", &["model"]),
     ("prometheus", &["driver"]),
     ("tracing-subscriber", &["cli"]),
 ];

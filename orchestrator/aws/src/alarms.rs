@@ -2,6 +2,7 @@
 
 use crate::Aws;
 use crate::classify::Effect;
+use crate::metrics;
 use crate::page::Pages;
 use crate::site::Reach;
 use async_trait::async_trait;
@@ -10,10 +11,10 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 use std::collections::BTreeMap;
 use wavetrain_model::fleet::Site;
-use wavetrain_model::gate::{Alarm, AlarmState};
-use wavetrain_model::time::Timestamp;
+use wavetrain_model::gate::{Alarm, AlarmState, Window};
+use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::failure::Failure;
-use wavetrain_ports::metrics::Metrics;
+use wavetrain_ports::metrics::{Answer, Metrics, Question};
 
 /// `AlarmNames` of one request.
 const NAMES_MAX: usize = 100;
@@ -38,6 +39,23 @@ impl Metrics for Aws {
         match all(&reach, names, prefix).await {
             Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
                 Some(reach) => all(&reach, names, prefix).await,
+                None => Err(failure),
+            },
+            found => found,
+        }
+    }
+
+    async fn data(
+        &self,
+        site: &Site,
+        questions: &[Question],
+        period: Seconds,
+        window: Window,
+    ) -> Result<Vec<Answer>, Failure> {
+        let reach = self.sites.reach(site).await?;
+        match metrics::data(&reach, questions, period, window).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => metrics::data(&reach, questions, period, window).await,
                 None => Err(failure),
             },
             found => found,

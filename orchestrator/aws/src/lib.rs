@@ -20,6 +20,7 @@ mod files;
 mod fleet;
 mod manifest;
 mod meter;
+mod metrics;
 mod page;
 mod platform;
 mod site;

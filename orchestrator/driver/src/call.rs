@@ -26,6 +26,8 @@ pub(crate) enum Family {
     Read,
     /// `DescribeAlarms`.
     Alarms,
+    /// `GetMetricData`.
+    Data,
 }
 
 impl Family {

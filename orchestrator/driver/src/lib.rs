@@ -20,6 +20,7 @@ mod driver;
 mod error;
 mod lease;
 pub mod log;
+mod measure;
 pub mod metrics;
 mod perform;
 pub mod progress;

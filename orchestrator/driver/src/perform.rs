@@ -6,12 +6,11 @@ use crate::shape;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wavetrain_engine::input::{Answer, Trouble};
-use wavetrain_model::gate::{Alarm, Scope};
+use wavetrain_model::gate::{Reading, Scope, Window};
 use wavetrain_model::id::{CommandId, GateIndex, IntentId, NodeId, NodeIndex, RolloutId, SiteIndex};
 use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::limit::NODES_PER_COMMAND;
 use wavetrain_model::plan::Plan;
-use wavetrain_model::spec::{Alarms, Check};
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::distributor::{Invocation, Listing, Sent};
 use wavetrain_ports::failure::{Class, Failure};
@@ -30,11 +29,8 @@ pub(crate) enum Outcome {
     /// A site's commands were searched for markers; None: not called.
     Searched { site: SiteIndex, listing: Option<Result<Listing, Failure>> },
     /// A gate was measured; None: not everywhere, because the process stops.
-    Measured { gate: GateIndex, scope: Scope, sites: Option<Vec<SiteAlarms>> },
+    Measured { gate: GateIndex, scope: Scope, window: Window, readings: Option<Vec<Reading>> },
 }
-
-/// One site's alarms, or why they could not be read.
-pub(crate) type SiteAlarms = (SiteIndex, Result<Vec<Alarm>, String>);
 
 /// What a task needs: cheap to clone into it.
 #[derive(Clone)]
@@ -122,35 +118,6 @@ impl Hands {
         let rows = self.line.cloud.invocations(&self.plan.sites[site.at()].site, &command).await;
         self.line.learn(site, Family::Read, rows.as_ref().err());
         Outcome::Read { site, intent, rows: Some(rows) }
-    }
-
-    /// Measures one gate at every site concerned, all at once.
-    pub(crate) async fn measure(self, gate: GateIndex, scope: Scope, sites: Vec<SiteIndex>) -> Outcome {
-        let Check::Alarms(alarms) = &self.plan.spec.gates[gate.at()].check;
-        let mut asked = tokio::task::JoinSet::new();
-        for site in sites {
-            asked.spawn(self.clone().alarms(site, alarms.clone()));
-        }
-        let mut measured = Some(Vec::new());
-        while let Some(answer) = asked.join_next().await {
-            // Half a measurement would speak for sites that were not asked, so one gap drops it all.
-            measured = measured.zip(answer.ok().flatten()).map(|(mut all, one)| {
-                all.push(one);
-                all
-            });
-        }
-        if let Some(all) = &mut measured {
-            all.sort_by_key(|(site, _)| *site);
-        }
-        Outcome::Measured { gate, scope, sites: measured }
-    }
-
-    async fn alarms(self, site: SiteIndex, ask: Alarms) -> Option<SiteAlarms> {
-        let _place = self.line.admit(site, Family::Alarms, &self.line.closing).await?;
-        let place = &self.plan.sites[site.at()].site;
-        let answer = self.line.cloud.alarms(place, &ask.names, ask.prefix.as_deref()).await;
-        self.line.learn(site, Family::Alarms, answer.as_ref().err());
-        Some((site, answer.map_err(|failure| failure.to_string())))
     }
 }
 

@@ -140,8 +140,8 @@ pub fn sentence(plan: &Plan, entry: &Entry) -> String {
         }
         Event::WavePassed { wave } => format!("wave {} passed", plan.wave_name(*wave)),
         Event::WaveFailed { wave } => format!("wave {} failed", plan.wave_name(*wave)),
-        Event::Measured { which, scope, verdict, sentence } => {
-            format!("{} measured {verdict}: {sentence}", gate(plan, *which, *scope))
+        Event::Measured { which, scope, verdict, evidence, .. } => {
+            format!("{} measured {verdict}: {}", gate(plan, *which, *scope), evidence.sentence)
         }
         Event::Judged { which, scope, verdict, evidence } => {
             format!("{}: {verdict}: {}", gate(plan, *which, *scope), evidence.sentence)

@@ -9,7 +9,7 @@ mod wake;
 
 use crate::decide::answer::patience;
 use std::collections::BTreeMap;
-use wavetrain_model::gate::Scope;
+use wavetrain_model::gate::{Scope, Window};
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{GateIndex, IntentId, NodeIndex, SiteIndex};
 use wavetrain_model::intent::{Action, Intent};
@@ -46,6 +46,8 @@ pub struct Measurement {
     pub scope: Scope,
     /// Sites concerned.
     pub sites: Vec<SiteIndex>,
+    /// Which stretch of time.
+    pub window: Window,
 }
 
 /// What should be in flight at `now`.

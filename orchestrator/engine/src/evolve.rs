@@ -4,7 +4,7 @@ mod node;
 mod queue;
 
 use wavetrain_model::event::{Entry, Event};
-use wavetrain_model::gate::{Scope, Verdict, Which};
+use wavetrain_model::gate::{Evidence, Scope, Verdict, Which};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{IntentId, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
@@ -71,8 +71,8 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             node::note(state, nodes, note);
             answered(state, *intent, nodes);
         }
-        Event::Measured { which, scope, verdict, sentence } => {
-            measured(state, *which, *scope, *verdict, sentence, at);
+        Event::Measured { which, scope, verdict, evidence, .. } => {
+            measured(state, *which, *scope, *verdict, evidence, at);
         }
         Event::Judged { which, scope, verdict, evidence } => {
             let record = gate_record(state, *which, *scope, at);
@@ -204,9 +204,12 @@ fn gate_record(state: &mut State, which: Which, scope: Scope, at: Timestamp) -> 
             last_measured_at: None,
             last: Verdict::Inconclusive,
             sentence: String::new(),
+            evidence: None,
             samples: 0,
             failures: 0,
+            inconclusives: 0,
             consecutive_errors: 0,
+            consecutive_passes: 0,
             judged: None,
         });
         state.gates.len() - 1
@@ -214,22 +217,32 @@ fn gate_record(state: &mut State, which: Which, scope: Scope, at: Timestamp) -> 
     &mut state.gates[index]
 }
 
-fn measured(state: &mut State, which: Which, scope: Scope, verdict: Verdict, sentence: &str, at: Timestamp) {
+fn measured(
+    state: &mut State,
+    which: Which,
+    scope: Scope,
+    verdict: Verdict,
+    evidence: &Evidence,
+    at: Timestamp,
+) {
     let record = gate_record(state, which, scope, at);
     record.last_at = at;
     record.last = verdict;
     record.samples += 1;
-    sentence.clone_into(&mut record.sentence);
+    record.sentence.clone_from(&evidence.sentence);
+    record.evidence = Some(evidence.clone());
+    record.consecutive_errors = if verdict == Verdict::Error { record.consecutive_errors + 1 } else { 0 };
+    record.consecutive_passes = if verdict == Verdict::Pass { record.consecutive_passes + 1 } else { 0 };
     match verdict {
-        Verdict::Error => record.consecutive_errors += 1,
+        Verdict::Error => {}
         // A look that found no data vouches for no time.
-        Verdict::Inconclusive => record.consecutive_errors = 0,
-        Verdict::Pass | Verdict::Fail => {
-            record.consecutive_errors = 0;
+        Verdict::Inconclusive => record.inconclusives += 1,
+        Verdict::Pass => record.last_measured_at = Some(at),
+        Verdict::Fail => {
+            record.failures += 1;
             record.last_measured_at = Some(at);
         }
     }
-    record.failures += u32::from(verdict == Verdict::Fail);
 }
 
 fn hold_on(state: &mut State, hold: &Hold) {
@@ -259,6 +272,7 @@ fn release(state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {
     for record in state.gates.iter_mut().filter(|record| record.which == which) {
         record.judged = record.judged.filter(|judged| *judged == Verdict::Pass);
         record.failures = 0;
+        record.inconclusives = 0;
         record.consecutive_errors = 0;
         record.first_at = at;
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use wavetrain_model::agent::Status;
-use wavetrain_model::gate::{Alarm, Scope};
+use wavetrain_model::gate::{Reading, Scope, Window};
 use wavetrain_model::id::{CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
 
 /// Something that happened, or was asked.
@@ -46,8 +46,10 @@ pub enum Input {
         gate: GateIndex,
         /// About what.
         scope: Scope,
-        /// Each site's alarms, or why they could not be read.
-        sites: Vec<(SiteIndex, Result<Vec<Alarm>, String>)>,
+        /// Which stretch of time.
+        window: Window,
+        /// What every place answered.
+        readings: Vec<Reading>,
     },
     /// Reading from a site failed.
     SiteFailed {

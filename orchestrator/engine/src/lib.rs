@@ -8,6 +8,7 @@
 pub mod decide;
 pub mod due;
 pub mod evolve;
+pub(crate) mod gate;
 pub mod input;
 pub mod planner;
 pub mod probe;

@@ -3,7 +3,7 @@
 //! Events record decisions with their evidence; a replay recomputes nothing. They speak of lists of node indices, so an
 //! event costs what happened, not what the fleet is.
 
-use crate::gate::{Evidence, Scope, Verdict, Which};
+use crate::gate::{Evidence, Reading, Scope, Verdict, Which};
 use crate::hold::{Hold, Kind};
 use crate::id::{CommandId, Digest, IntentId, NodeIndex, SiteIndex, WaveIndex};
 use crate::intent::Intent;
@@ -167,8 +167,10 @@ pub enum Event {
         scope: Scope,
         /// What this measurement alone says.
         verdict: Verdict,
-        /// In words.
-        sentence: String,
+        /// Why.
+        evidence: Evidence,
+        /// What it found, as far as a log can hold it.
+        readings: Vec<Reading>,
     },
     /// A gate reached its verdict.
     Judged {

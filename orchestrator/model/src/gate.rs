@@ -1,6 +1,6 @@
-//! Verdicts and the evidence behind them.
+//! Measurements, verdicts and the evidence behind them.
 
-use crate::id::{GateIndex, WaveIndex};
+use crate::id::{GateIndex, NodeIndex, SiteIndex, WaveIndex};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -99,4 +99,142 @@ pub struct Alarm {
     pub transitioned_at: Option<Timestamp>,
     /// `StateReason`.
     pub reason: String,
+}
+
+/// The stretch of time that a measurement looked at; `from` is part of it, `until` is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// First moment.
+    pub from: Timestamp,
+    /// End.
+    pub until: Timestamp,
+}
+
+/// What one measurement found in one place, or why it found nothing.
+///
+/// Readings are kept in the log as they came, so that other gates can judge the same rollout later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Where; None: asked once for all sites.
+    pub site: Option<SiteIndex>,
+    /// What, or why not.
+    pub found: Result<Found, String>,
+}
+
+/// What a source of measurements can say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// Alarms.
+    Alarms(Vec<Alarm>),
+    /// Series of numbers.
+    Series(Vec<Series>),
+}
+
+/// Numbers over time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// What the source calls it.
+    pub label: String,
+    /// The node that it describes; None: more than one, or unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeIndex>,
+    /// Points, by time, each time once.
+    pub points: Vec<Point>,
+    /// Whether the source gave all it has: not after `PartialData`, nor where a value was not a number.
+    pub complete: bool,
+}
+
+/// One value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Point {
+    /// Beginning of its period.
+    pub at: Timestamp,
+    /// Value.
+    pub value: Level,
+}
+
+/// A measured number: finite, so that it compares and survives JSON.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Level(f64);
+
+impl Level {
+    /// None for what is no number.
+    pub fn new(value: f64) -> Option<Self> {
+        // Negative zero would be unequal to zero, and print as `-0`.
+        value.is_finite().then_some(Self(value + 0.0))
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl PartialEq for Level {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Level {}
+
+impl PartialOrd for Level {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Level {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let magnitude = self.0.abs();
+        // Four significant digits are what a sentence can carry; the log has all of them.
+        match magnitude {
+            0.0 => formatter.write_str("0"),
+            _ if self.0.fract() == 0.0 && magnitude < 1e9 => write!(formatter, "{:.0}", self.0),
+            _ if (1e-3..1e9).contains(&magnitude) => {
+                let digits =
+                    [1e3, 1e2, 1e1, 1.0, 1e-1, 1e-2].iter().take_while(|floor| magnitude < **floor).count();
+                let text = format!("{:.*}", digits, self.0);
+                let text =
+                    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+                formatter.write_str(text)
+            }
+            _ => write!(formatter, "{:.3e}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Level;
+
+    #[test]
+    fn a_level_is_shown_with_what_a_sentence_can_carry() {
+        let shown = |value: f64| Level::new(value).map(|level| level.to_string());
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (5.0, "5"),
+            (1234.0, "1234"),
+            (1234.56, "1235"),
+            (12.3456, "12.35"),
+            (0.5, "0.5"),
+            (0.012_345, "0.01235"),
+            (-3.25, "-3.25"),
+            (1e-7, "1.000e-7"),
+            (2.5e12, "2.500e12"),
+        ] {
+            assert_eq!(shown(value).as_deref(), Some(text));
+        }
+        assert_eq!(shown(f64::NAN), None);
+        assert_eq!(shown(f64::INFINITY), None);
+    }
 }

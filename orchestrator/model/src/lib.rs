@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod diagnostic;
 pub mod event;
+pub mod expression;
 pub mod fleet;
 pub mod gate;
 pub mod hold;

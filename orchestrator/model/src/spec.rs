@@ -195,16 +195,40 @@ pub struct Gate {
     pub guard: bool,
     /// Must also pass before each wave's dispatch.
     pub blocker: bool,
+    /// Measured and shown, decides nothing.
+    pub dry_run: bool,
+    /// Waves that it judges; empty: all.
+    pub waves: Vec<WaveIndex>,
     /// What is measured.
     pub check: Check,
     /// Time between measurements.
     pub every: Seconds,
+    /// From the moment a gate could first be measured to its first measurement.
+    pub initial_delay: Seconds,
+    /// Measurements that make up the judgement of one wave; None: as many as the bake has room for.
+    pub count: Option<u32>,
     /// Failed measurements tolerated; one more fails the gate.
     pub failure_limit: u32,
+    /// Inconclusive measurements tolerated; one more makes the verdict `inconclusive`. None: only the deadline does.
+    pub inconclusive_limit: Option<u32>,
     /// Consecutive measurements in error tolerated; one more makes the verdict `error`.
     pub consecutive_error_limit: u32,
+    /// Consecutive good measurements without which a wave does not pass.
+    pub consecutive_success_limit: u32,
     /// A blocker or gate without a verdict after this long is inconclusive.
     pub deadline: Seconds,
+}
+
+impl Gate {
+    /// Whether it has a say about a wave.
+    pub fn judges(&self, wave: WaveIndex) -> bool {
+        !self.dry_run && self.measures(wave)
+    }
+
+    /// Whether it looks at a wave.
+    pub fn measures(&self, wave: WaveIndex) -> bool {
+        self.waves.is_empty() || self.waves.contains(&wave)
+    }
 }
 
 /// What a gate measures.
@@ -213,6 +237,75 @@ pub struct Gate {
 pub enum Check {
     /// CloudWatch alarms of every site concerned.
     Alarms(Alarms),
+    /// CloudWatch metrics of every site concerned.
+    Metric(Metric),
+}
+
+/// A question to CloudWatch's `GetMetricData`, and what its answer means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metric {
+    /// Named inputs of the expression.
+    pub queries: Vec<Query>,
+    /// What is judged.
+    pub ask: Ask,
+    /// Seconds that one point stands for.
+    pub period: Seconds,
+    /// How far back a measurement looks, at most.
+    pub window: Seconds,
+    /// How late points may still arrive: a measurement ends this long before now.
+    pub lag: Seconds,
+    /// Fewer points are inconclusive.
+    pub minimum_samples: u32,
+    /// What the points mean.
+    pub condition: Condition,
+}
+
+/// One named input of an expression.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// `Id` in GetMetricData.
+    pub id: String,
+    /// What.
+    pub ask: Ask,
+}
+
+/// One question of `GetMetricData`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Metric math, `SEARCH` or Metrics Insights.
+    Expression(String),
+    /// One metric.
+    Stat(MetricStat),
+}
+
+/// One metric and how its values are summed up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricStat {
+    /// Namespace.
+    pub namespace: String,
+    /// Metric name.
+    pub name: String,
+    /// Dimensions.
+    pub dimensions: BTreeMap<String, String>,
+    /// `Average`, `Sum`, `p99` and so on.
+    pub statistic: String,
+}
+
+/// What a condition can name.
+pub const CONDITION_VARIABLES: [&str; 7] =
+    ["value", "samples", "average", "minimum", "maximum", "total", "nodes"];
+
+/// What a series must look like, in CEL over `value`, `samples`, `average`, `minimum`, `maximum`, `total` and `nodes`.
+///
+/// With `fail_if` alone everything else passes, with `pass_if` alone everything else fails; with both, what neither
+/// claims is inconclusive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Bad when true.
+    pub fail_if: Option<String>,
+    /// Good when true.
+    pub pass_if: Option<String>,
 }
 
 /// Which alarms, and what their states mean.
@@ -224,6 +317,8 @@ pub struct Alarms {
     pub prefix: Option<String>,
     /// What `INSUFFICIENT_DATA` means.
     pub insufficient_data: InsufficientData,
+    /// When together they are bad: CEL over the map `alarm` from names to whether they are in ALARM. None: when any is.
+    pub fail_if: Option<String>,
 }
 
 /// Meaning of an alarm without data.

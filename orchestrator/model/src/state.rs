@@ -2,7 +2,7 @@
 //!
 //! Beside the facts it keeps sets of open work, so that looking for what is due costs what is open, never the fleet.
 
-use crate::gate::{Scope, Verdict, Which};
+use crate::gate::{Evidence, Scope, Verdict, Which};
 use crate::hold::{Hold, Kind};
 use crate::id::{CommandId, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
 use crate::intent::Intent;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Version of the stored snapshots; another version is ignored and the events are replayed.
-pub const SNAPSHOT_VERSION: u16 = 1;
+pub const SNAPSHOT_VERSION: u16 = 2;
 
 /// A rollout at one point of its log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -385,14 +385,20 @@ pub struct GateRecord {
     pub last_measured_at: Option<Timestamp>,
     /// What the last measurement said.
     pub last: Verdict,
-    /// Its sentence.
+    /// Its sentence, or that of the verdict.
     pub sentence: String,
+    /// What the last measurement rests on.
+    pub evidence: Option<Evidence>,
     /// Measurements.
     pub samples: u32,
     /// Failed measurements.
     pub failures: u32,
+    /// Measurements that said too little.
+    pub inconclusives: u32,
     /// Errors in a row.
     pub consecutive_errors: u32,
+    /// Good measurements in a row.
+    pub consecutive_passes: u32,
     /// The verdict, once reached; never improves on the same evidence.
     pub judged: Option<Verdict>,
 }

@@ -3,7 +3,29 @@
 use crate::failure::Failure;
 use async_trait::async_trait;
 use wavetrain_model::fleet::Site;
-use wavetrain_model::gate::Alarm;
+use wavetrain_model::gate::{Alarm, Series, Window};
+use wavetrain_model::spec::Ask;
+use wavetrain_model::time::Seconds;
+
+/// One question among those of a `GetMetricData`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// What expressions call it: a lower-case letter, then letters, digits and `_`.
+    pub id: String,
+    /// What.
+    pub ask: Ask,
+    /// Whether its series are wanted, or only feed expressions.
+    pub wanted: bool,
+}
+
+/// A series, and which question it answers. A question can have none, or (`SEARCH`) several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Id of the question.
+    pub id: String,
+    /// Its points by time, each time once; what is not a finite number is left out, and then the series is not complete.
+    pub series: Series,
+}
 
 /// CloudWatch. Reads only.
 #[async_trait]
@@ -16,4 +38,15 @@ pub trait Metrics: Send + Sync {
         names: &[String],
         prefix: Option<&str>,
     ) -> Result<Vec<Alarm>, Failure>;
+
+    /// `GetMetricData`, all pages. Expressions see the questions of the same call only, of which CloudWatch takes 500.
+    ///
+    /// `Forbidden` inside of an answer is a failure of the call; `InternalError` and `PartialData` leave a series incomplete.
+    async fn data(
+        &self,
+        site: &Site,
+        questions: &[Question],
+        period: Seconds,
+        window: Window,
+    ) -> Result<Vec<Answer>, Failure>;
 }

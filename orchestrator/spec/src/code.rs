@@ -221,6 +221,19 @@ codes! {
     "CloudWatch alarm names have 1 to 255 characters, without control characters."
     GATE_TIMES "E0605"
     "The gate's deadline passes before its second measurement, so a single look would decide."
+    CONDITION "E0606"
+    "Conditions are written in CEL, a small expression language: comparisons, `&&`, `||`, `!`, arithmetic and \
+     lists, over the names that the gate offers. They are true or false."
+    METRIC_TEXT "E0607"
+    "CloudWatch bounds the form of namespaces, metric names, dimensions, statistics and expressions."
+    METRIC_ASK "E0608"
+    "A metric gate judges either one metric (`namespace` and `name`) or one expression (`expression`, with \
+     inputs in `queries`)."
+    METRIC_TIMES "E0609"
+    "CloudWatch sums metrics up over 1, 5, 10 or 30 seconds or whole minutes, gives at most 100,800 points a \
+     call, and a window holds whole periods only."
+    GATE_WAVE "E0610"
+    "A gate can only judge waves of its own plan file."
 
     // E07: rollback
     PACE "E0701"

@@ -7,6 +7,7 @@ use crate::scalar::{Rule, Text, Vocabulary, Word, consists_of};
 use crate::shape::{Shape, scalar};
 use crate::tree::Node;
 use schemars::{Schema, SchemaGenerator, json_schema};
+use wavetrain_model::expression::LONGEST;
 use wavetrain_model::fleet::Platform;
 use wavetrain_model::spec::{InstallMode, InsufficientData, Reaction};
 
@@ -30,6 +31,10 @@ macro_rules! rule {
             }
         }
     };
+}
+
+fn is_printed(character: char) -> bool {
+    !character.is_control() || matches!(character, '\n' | '\t')
 }
 
 fn is_plain(character: char) -> bool {
@@ -159,6 +164,58 @@ rule! {
     AlarmName = "an alarm name", ALARM_NAME, "^[^\\x00-\\x1f]{1,255}$",
     "an alarm name (or prefix) has 1 to 255 characters",
     |text| consists_of(text, 1, 255, |character| !character.is_control())
+}
+
+rule! {
+    /// A condition in the Common Expression Language; that it parses is for a check to see.
+    CelText = "a condition", CONDITION, "^[^\\x00-\\x08\\x0b-\\x1f]{1,1000}$",
+    "write a condition of 1 to 1000 characters, such as `value > 5`",
+    |text| text.len() <= LONGEST && consists_of(text, 1, LONGEST, is_printed)
+}
+
+rule! {
+    /// `Expression` of GetMetricData.
+    MathText = "a metric expression", METRIC_TEXT, "^[^\\x00-\\x08\\x0b-\\x1f]{1,2048}$",
+    "a metric expression has 1 to 2048 characters",
+    |text| consists_of(text, 1, 2048, is_printed)
+}
+
+rule! {
+    /// `Id` of GetMetricData.
+    QueryId = "the id of a query", METRIC_TEXT, "^[a-z][A-Za-z0-9_]{0,254}$",
+    "an id begins with a lower-case letter and has letters, digits and `_`",
+    |text| consists_of(text, 1, 255, |character| character.is_ascii_alphanumeric() || character == '_')
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
+rule! {
+    /// `Namespace` of a metric.
+    NamespaceText = "a namespace", METRIC_TEXT, "^[A-Za-z0-9._/#:\\- ]{1,255}$",
+    "a namespace has 1 to 255 letters, digits and `._/#:-`",
+    |text| consists_of(text, 1, 255, |character| character.is_ascii_alphanumeric() || "._/#:- ".contains(character))
+        && !text.starts_with(':')
+}
+
+rule! {
+    /// `MetricName`.
+    MetricText = "a metric's name", METRIC_TEXT, "^[^\\x00-\\x1f]{1,255}$",
+    "a metric's name has 1 to 255 characters",
+    |text| consists_of(text, 1, 255, |character| !character.is_control())
+}
+
+rule! {
+    /// Name or value of a dimension.
+    DimensionText = "a dimension", METRIC_TEXT, "^[^\\x00-\\x1f]{1,255}$",
+    "a dimension's name or value has 1 to 255 characters",
+    |text| consists_of(text, 1, 255, |character| !character.is_control())
+}
+
+rule! {
+    /// `Stat` of GetMetricData.
+    Statistic = "a statistic", METRIC_TEXT, "^[A-Za-z][A-Za-z0-9.:%()]{0,63}$",
+    "write `Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile such as `p99`",
+    |text| consists_of(text, 1, 64, |character| character.is_ascii_alphanumeric() || ".:%()".contains(character))
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
 }
 
 rule! {

@@ -4,7 +4,7 @@ use wavetrain_model::fleet::Platform;
 use wavetrain_model::id::{AccountId, Region, WaveIndex};
 use wavetrain_model::quantity::{Amount, Percent};
 use wavetrain_model::spec::{
-    Alarms, Approval, Check, InstallMode, InsufficientData, Reaction, Rollout, Take, Within,
+    Alarms, Approval, Ask, Check, InstallMode, InsufficientData, Reaction, Rollout, Take, Within,
 };
 use wavetrain_model::time::Seconds;
 use wavetrain_spec::{read, render};
@@ -108,11 +108,44 @@ fn gates_limits_and_selection_are_taken_over() {
         names: vec!["x".to_owned()],
         prefix: Some("y-".to_owned()),
         insufficient_data: InsufficientData::Ignore,
+        fail_if: None,
     };
     assert_eq!(gate.check, Check::Alarms(alarms));
     assert_eq!(rollout.rollback.to.as_deref(), Some("1.0-1"));
     assert_eq!(rollout.rollback.on_fail, Reaction::Abort);
     assert_eq!(rollout.salt, "other");
+}
+
+#[test]
+fn a_metric_gate_is_read_with_its_manners() {
+    let gates = r#"
+  gates:
+    - name: crashes
+      guard: yes
+      dry_run: yes
+      waves: [canary]
+      count: 5
+      inconclusive_limit: 2
+      consecutive_success_limit: 3
+      initial_delay: 2m
+      metric:
+        queries:
+          - { id: m1, namespace: CWAgent, name: crashes, dimensions: { InstanceId: i-1 }, statistic: Sum }
+        expression: "m1 / PERIOD(m1)"
+        window: 10m
+        fail_if: value > 5 || samples.all(s, s > 3.0)
+"#;
+    let rollout = rollout(&format!("{}{gates}", SMALL.trim_end()));
+    let gate = &rollout.gates[0];
+    assert!(gate.guard && gate.dry_run);
+    assert_eq!(gate.waves, [WaveIndex(0)]);
+    assert_eq!((gate.count, gate.inconclusive_limit, gate.consecutive_success_limit), (Some(5), Some(2), 3));
+    assert_eq!(gate.initial_delay, Seconds(120));
+    let Check::Metric(metric) = &gate.check else { panic!("{:?}", gate.check) };
+    assert_eq!(metric.ask, Ask::Expression("m1 / PERIOD(m1)".to_owned()));
+    assert_eq!((metric.period, metric.window, metric.lag), (Seconds(60), Seconds(600), Seconds(60)));
+    assert_eq!(metric.condition.fail_if.as_deref(), Some("value > 5 || samples.all(s, s > 3.0)"));
+    assert!(matches!(&metric.queries[0].ask, Ask::Stat(stat) if stat.statistic == "Sum"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::perform::{Outcome, index_of, trouble};
 use crate::watch;
 use std::collections::btree_map::Entry;
 use tokio::task::JoinError;
-use wavetrain_engine::due::{Due, Measurement};
+use wavetrain_engine::due::Due;
 use wavetrain_engine::input::{Answer, Input, Report, Trouble};
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{IntentId, SiteIndex};
@@ -26,9 +26,9 @@ impl Circle {
         let now = self.now();
         self.hand_over(due);
         self.call_off(&due.revoke);
-        for Measurement { gate, scope, sites } in &due.measure {
-            if self.measuring.insert((*gate, *scope)) {
-                self.tasks.spawn(self.hands.clone().measure(*gate, *scope, sites.clone()));
+        for measurement in &due.measure {
+            if self.measuring.insert((measurement.gate, measurement.scope)) {
+                self.tasks.spawn(self.hands.clone().measure(measurement.clone()));
             }
         }
         let open = &self.state.open;
@@ -137,9 +137,10 @@ impl Circle {
                 let found = self.searches.searched(site, now, &self.rollout, listing.as_ref());
                 self.inputs.extend(found.into_iter().map(|(intent, found)| Input::Looked { intent, found }));
             }
-            Outcome::Measured { gate, scope, sites } => {
+            Outcome::Measured { gate, scope, window, readings } => {
                 self.measuring.remove(&(gate, scope));
-                self.inputs.extend(sites.map(|sites| Input::Measured { gate, scope, sites }));
+                let input = readings.map(|readings| Input::Measured { gate, scope, window, readings });
+                self.inputs.extend(input);
             }
         }
     }

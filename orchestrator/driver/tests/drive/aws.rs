@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use wavetrain_model::agent::Status;
 use wavetrain_model::fleet::{self, PackageView, Site, TagMatch};
-use wavetrain_model::gate::Alarm;
+use wavetrain_model::gate::{Alarm, Window};
 use wavetrain_model::id::{AccountId, CommandId, NodeId, SiteIndex};
-use wavetrain_model::time::Timestamp;
+use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::clock::Clock;
 use wavetrain_ports::distributor::{Command, Distributor, Invocation, Job, Listing, Order, Sent};
 use wavetrain_ports::failure::{Class, Failure};
 use wavetrain_ports::fleet::Fleet;
-use wavetrain_ports::metrics::Metrics;
+use wavetrain_ports::metrics::{Answer, Metrics, Question};
 
 /// How long every command takes.
 const COMMAND_MS: i64 = 20_000;
@@ -288,5 +288,9 @@ impl Fleet for Aws {
 impl Metrics for Aws {
     async fn alarms(&self, site: &Site, _: &[String], _: Option<&str>) -> Result<Vec<Alarm>, Failure> {
         self.deaf(site, "alarms").map(|_| Vec::new())
+    }
+
+    async fn data(&self, site: &Site, _: &[Question], _: Seconds, _: Window) -> Result<Vec<Answer>, Failure> {
+        self.deaf(site, "data").map(|_| Vec::new())
     }
 }

@@ -1,17 +1,15 @@
-//! Gates of the plan file: what one measurement says, and when a verdict is reached.
+//! Gates of the plan file: when measurements add up to a verdict, and what follows from it.
 
 use super::wave;
+use crate::gate::{self, Case};
 use wavetrain_model::event::Event;
-use wavetrain_model::gate::{Alarm, AlarmState, Evidence, Scope, Verdict, Which};
+use wavetrain_model::gate::{Evidence, Reading, Scope, Verdict, Which, Window};
 use wavetrain_model::hold::{Hold, Kind};
-use wavetrain_model::id::{GateIndex, SiteIndex, WaveIndex};
+use wavetrain_model::id::{GateIndex, WaveIndex};
 use wavetrain_model::plan::Plan;
-use wavetrain_model::spec::{Alarms, Check, InsufficientData, Reaction};
+use wavetrain_model::spec::{Gate, Reaction};
 use wavetrain_model::state::{GateRecord, Phase, State};
 use wavetrain_model::time::Timestamp;
-
-/// One site's alarms, or why they could not be read.
-type Sample = (SiteIndex, Result<Vec<Alarm>, String>);
 
 pub(super) fn measured(
     plan: &Plan,
@@ -19,7 +17,8 @@ pub(super) fn measured(
     now: Timestamp,
     gate: GateIndex,
     scope: Scope,
-    sites: &[Sample],
+    window: Window,
+    readings: &[Reading],
 ) -> Vec<Event> {
     let Some(spec) = plan.spec.gates.get(gate.at()) else { return Vec::new() };
     if state.phase != Phase::Running {
@@ -27,30 +26,61 @@ pub(super) fn measured(
     }
     let which = Which::Planned(gate);
     let record = state.gate(which, scope);
-    let Check::Alarms(alarms) = &spec.check;
-    let (verdict, sentence) = judge_alarms(plan, alarms, record, sites);
-    let mut events = vec![Event::Measured { which, scope, verdict, sentence: sentence.clone() }];
+    let case = Case { plan, state, scope, record };
+    let judgement = gate::judge(case, spec, readings);
+    let verdict = judgement.verdict;
+    let samples = record.map_or(0, |record| record.samples) + 1;
+    let evidence = gate::evidence(case, spec, window, judgement, samples);
+    let readings = gate::kept(readings);
+    let mut events = vec![Event::Measured { which, scope, verdict, evidence: evidence.clone(), readings }];
     if record.is_some_and(|record| record.judged.is_some()) {
         return events;
     }
-    let failures = record.map_or(0, |record| record.failures) + u32::from(verdict == Verdict::Fail);
-    let errors = match verdict {
-        Verdict::Error => record.map_or(0, |record| record.consecutive_errors) + 1,
-        Verdict::Pass | Verdict::Inconclusive | Verdict::Fail => 0,
-    };
-    let reached = if errors > spec.consecutive_error_limit {
-        Some(Verdict::Error)
-    } else if failures > spec.failure_limit && !matches!(scope, Scope::Blocker(_)) {
-        // A blocker looks at nodes that nobody touched: bad health there says nothing about the version, it only waits.
-        Some(Verdict::Fail)
+    let Some(reached) = reached(spec, scope, record, verdict) else { return events };
+    let evidence = Evidence { from: record.map_or(evidence.from, |record| record.first_at), ..evidence };
+    if spec.dry_run {
+        events.push(Event::Judged { which, scope, verdict: reached, evidence });
     } else {
-        None
-    };
-    if let Some(reached) = reached {
-        let evidence = evidence(plan, state, gate, scope, sentence, now);
         events.extend(verdict_events(plan, state, now, which, scope, reached, evidence));
     }
     events
+}
+
+/// The verdict that one more measurement brings about, if its limits are used up. Worst first.
+fn reached(spec: &Gate, scope: Scope, record: Option<&GateRecord>, verdict: Verdict) -> Option<Verdict> {
+    let count =
+        |so_far: fn(&GateRecord) -> u32, of: Verdict| record.map_or(0, so_far) + u32::from(verdict == of);
+    let failures = count(|record| record.failures, Verdict::Fail);
+    let inconclusives = count(|record| record.inconclusives, Verdict::Inconclusive);
+    let is_error = verdict == Verdict::Error;
+    let errors = if is_error { count(|record| record.consecutive_errors, Verdict::Error) } else { 0 };
+    // A blocker looks at nodes that nobody touched: bad health there says nothing about the version, it only waits.
+    let is_blocker = matches!(scope, Scope::Blocker(_));
+    if failures > spec.failure_limit && !is_blocker {
+        Some(Verdict::Fail)
+    } else if errors > spec.consecutive_error_limit {
+        Some(Verdict::Error)
+    } else if spec.inconclusive_limit.is_some_and(|limit| inconclusives > limit) {
+        Some(Verdict::Inconclusive)
+    } else {
+        None
+    }
+}
+
+/// Whether a gate's measurements let a wave pass that is to be judged by evidence from `since` on.
+pub(crate) fn is_passed(spec: &Gate, record: Option<&GateRecord>, since: Timestamp) -> bool {
+    record.is_some_and(|record| {
+        record.last == Verdict::Pass
+            && record.last_at > since
+            && record.evidence.as_ref().is_some_and(|evidence| evidence.from >= since)
+            && record.consecutive_passes >= spec.consecutive_success_limit
+            && spec.count.is_none_or(|count| record.samples >= count)
+    })
+}
+
+/// Whether a gate of one wave has seen all it wanted to see.
+pub(crate) fn is_done(spec: &Gate, record: Option<&GateRecord>, since: Timestamp) -> bool {
+    spec.count.is_some() && is_passed(spec, record, since)
 }
 
 /// The judgement and what the plan file says must follow.
@@ -110,7 +140,7 @@ pub fn name(plan: &Plan, which: Which) -> &str {
     }
 }
 
-/// Evidence of a planned gate at this moment.
+/// Evidence of a planned gate at this moment: that of its last measurement, for all that were taken.
 pub(super) fn evidence(
     plan: &Plan,
     state: &State,
@@ -120,110 +150,19 @@ pub(super) fn evidence(
     now: Timestamp,
 ) -> Evidence {
     let record = state.gate(Which::Planned(gate), scope);
-    let Check::Alarms(alarms) = &plan.spec.gates[gate.at()].check;
-    let nodes = match scope {
-        Scope::Blocker(wave) | Scope::Wave(wave) => plan.waves[wave.at()].size,
-        Scope::Guard => state.tally.finished() + state.waves.iter().map(|wave| wave.in_flight).sum::<u32>(),
-    };
-    Evidence {
-        statistic: sentence.clone(),
-        sentence,
-        query: query(alarms),
-        from: record.map_or(now, |record| record.first_at),
-        until: now,
-        samples: record.map_or(0, |record| record.samples),
-        threshold: "no alarm in ALARM".to_owned(),
-        nodes,
-    }
-}
-
-fn query(alarms: &Alarms) -> String {
-    let names = match alarms.names.as_slice() {
-        [] => String::new(),
-        names => format!(" names {}", names.join(", ")),
-    };
-    let prefix = alarms.prefix.as_ref().map_or_else(String::new, |prefix| format!(" prefix {prefix}"));
-    format!("DescribeAlarms{names}{prefix}")
-}
-
-/// What one look at the alarms of all sites says. Worst wins, and the sentence names the place of the worst.
-fn judge_alarms(
-    plan: &Plan,
-    alarms: &Alarms,
-    record: Option<&GateRecord>,
-    sites: &[Sample],
-) -> (Verdict, String) {
-    let worst = sites
-        .iter()
-        .map(|(site, sample)| {
-            let place = plan.sites[site.at()].site.to_string();
-            match sample {
-                Err(message) => (Verdict::Error, format!("{place}: alarms could not be read: {message}")),
-                Ok(found) => judge_site(alarms, record, &place, found),
-            }
-        })
-        .max_by_key(|(verdict, _)| *verdict);
-    match worst {
-        None => (Verdict::Inconclusive, "no site to measure".to_owned()),
-        Some((Verdict::Pass, _)) => {
-            let count: usize =
-                sites.iter().filter_map(|(_, sample)| sample.as_ref().ok()).map(Vec::len).sum();
-            (Verdict::Pass, format!("{count} alarms of {} sites are OK", sites.len()))
-        }
-        Some(worst) => worst,
-    }
-}
-
-fn judge_site(
-    alarms: &Alarms,
-    record: Option<&GateRecord>,
-    place: &str,
-    found: &[Alarm],
-) -> (Verdict, String) {
-    let missing = alarms.names.iter().find(|name| !found.iter().any(|alarm| alarm.name == **name));
-    if let Some(missing) = missing {
-        return (Verdict::Error, format!("{place}: alarm {missing} does not exist"));
-    }
-    if found.is_empty() {
-        return (Verdict::Inconclusive, format!("{place}: no alarm matches"));
-    }
-    let judged = found.iter().filter_map(|alarm| judge_alarm(alarms, record, place, alarm));
-    judged
-        .max_by_key(|(verdict, _)| *verdict)
-        .unwrap_or((Verdict::Inconclusive, format!("{place}: no alarm has data")))
-}
-
-fn judge_alarm(
-    alarms: &Alarms,
-    record: Option<&GateRecord>,
-    place: &str,
-    alarm: &Alarm,
-) -> Option<(Verdict, String)> {
-    let name = &alarm.name;
-    match &alarm.state {
-        AlarmState::Ok => {
-            // It fired and recovered between two looks: OK now is not OK throughout.
-            let flapped = record.is_some_and(|record| {
-                record.last == Verdict::Pass && alarm.transitioned_at.is_some_and(|at| at > record.last_at)
-            });
-            Some(if flapped {
-                (Verdict::Fail, format!("{place}: alarm {name} left OK and came back between two looks"))
-            } else {
-                (Verdict::Pass, String::new())
-            })
-        }
-        AlarmState::Alarm => {
-            Some((Verdict::Fail, format!("{place}: alarm {name} is in ALARM: {}", alarm.reason)))
-        }
-        AlarmState::InsufficientData => match alarms.insufficient_data {
-            InsufficientData::Ignore => None,
-            InsufficientData::Fail => Some((Verdict::Fail, format!("{place}: alarm {name} has no data"))),
-            InsufficientData::Inconclusive => {
-                Some((Verdict::Inconclusive, format!("{place}: alarm {name} has too little data")))
-            }
+    let spec = &plan.spec.gates[gate.at()];
+    let from = record.map_or(now, |record| record.first_at);
+    match record.and_then(|record| record.evidence.clone()) {
+        Some(evidence) => Evidence { sentence, from: from.min(evidence.from), until: now, ..evidence },
+        None => Evidence {
+            statistic: "nothing measured".to_owned(),
+            sentence,
+            query: gate::query(spec),
+            from,
+            until: now,
+            samples: 0,
+            threshold: gate::threshold(spec),
+            nodes: 0,
         },
-        AlarmState::Other(word) => {
-            Some((Verdict::Inconclusive, format!("{place}: alarm {name} is in the unknown state {word}")))
-        }
     }
 }

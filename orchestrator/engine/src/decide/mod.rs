@@ -30,7 +30,9 @@ pub fn decide(plan: &Plan, state: &State, now: Timestamp, input: &Input) -> Resu
         Input::Answered { intent, answer } => answer::answered(plan, state, now, *intent, answer),
         Input::Looked { intent, found } => answer::looked(plan, state, now, *intent, found),
         Input::Observed { intent, reports } => observed(plan, state, now, *intent, reports),
-        Input::Measured { gate, scope, sites } => gate::measured(plan, state, now, *gate, *scope, sites),
+        Input::Measured { gate, scope, window, readings } => {
+            gate::measured(plan, state, now, *gate, *scope, *window, readings)
+        }
         Input::SiteFailed { site, trouble, message } => {
             answer::site_failed(plan, state, now, *site, *trouble, message)
         }

@@ -1,6 +1,7 @@
 //! Waves: when they open, settle, earn their bake and pass.
 
 use super::{budget, gate, restore};
+use crate::gate::first_look;
 use std::collections::BTreeSet;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Verdict, Which};
@@ -9,6 +10,7 @@ use wavetrain_model::id::{GateIndex, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
+use wavetrain_model::spec::Gate;
 use wavetrain_model::state::{State, Touch, Wave, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
 
@@ -57,17 +59,19 @@ fn waiting(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> Vec<E
     if plan.waves[wave.at()].size == 0 {
         return vec![Event::WaveOpened { wave }, Event::WaveSettled { wave }];
     }
-    let has_blockers = plan.spec.gates.iter().any(|gate| gate.blocker);
+    let has_blockers = plan.spec.gates.iter().any(|gate| gate.blocker && gate.judges(wave));
     vec![if has_blockers { Event::WaveBlocked { wave } } else { Event::WaveOpened { wave } }]
 }
 
 fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
     let scope = Scope::Blocker(wave);
-    for (index, spec) in plan.spec.gates.iter().enumerate().filter(|(_, spec)| spec.blocker) {
-        let gate = GateIndex(index as u16);
+    for (gate, spec) in judges(plan, wave).filter(|(_, spec)| spec.blocker) {
         let which = Which::Planned(gate);
         let record = state.gate(which, scope);
-        let is_passed = record.is_some_and(|record| record.last == Verdict::Pass && record.last_at >= since);
+        let is_passed = record.is_some_and(|record| {
+            let is_enough = record.consecutive_passes >= spec.consecutive_success_limit;
+            record.last == Verdict::Pass && record.last_at >= since && is_enough
+        });
         if is_passed {
             continue;
         }
@@ -138,6 +142,12 @@ pub(super) fn has_work(plan: &Plan, state: &State, site: SiteIndex) -> bool {
     state.open.values().any(|open| open.intent.site == site) || state.waves.iter().any(waits)
 }
 
+/// The gates that have a say about a wave.
+fn judges(plan: &Plan, wave: WaveIndex) -> impl Iterator<Item = (GateIndex, &Gate)> {
+    let gates = plan.spec.gates.iter().enumerate().filter(move |(_, spec)| spec.judges(wave));
+    gates.map(|(index, spec)| (GateIndex(index as u16), spec))
+}
+
 /// Where a gate of the plan file measures for a wave that bakes: guards measure everything touched so far.
 pub(crate) fn scope_of(plan: &Plan, gate: GateIndex, wave: WaveIndex) -> Scope {
     if plan.spec.gates[gate.at()].guard { Scope::Guard } else { Scope::Wave(wave) }
@@ -169,13 +179,10 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
         verdict: Verdict::Pass,
         evidence,
     }];
-    for (index, spec) in plan.spec.gates.iter().enumerate() {
-        let gate = GateIndex(index as u16);
+    for (gate, spec) in judges(plan, wave) {
         let (which, scope) = (Which::Planned(gate), scope_of(plan, gate, wave));
         let measured = state.gate(which, scope);
-        // Evidence must lie wholly after the wave settled.
-        let is_passed = measured.is_some_and(|record| record.last == Verdict::Pass && record.last_at > since);
-        if !is_passed {
+        if !gate::is_passed(spec, measured, since) {
             let baked = since.plus(plan.spec.waves[wave.at()].bake);
             let from = measured.map_or(baked, |record| record.first_at.max(baked)).max(state.taken_up_at);
             if now.since(from) < spec.deadline {
@@ -198,12 +205,14 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
 
 /// A bake that earns nothing because a gate finds no data ends there with a verdict; it must not wait for ever.
 fn unmeasured(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
-    for (index, spec) in plan.spec.gates.iter().enumerate() {
-        let gate = GateIndex(index as u16);
+    for (gate, spec) in judges(plan, wave) {
         let (which, scope) = (Which::Planned(gate), scope_of(plan, gate, wave));
         let record = state.gate(which, scope);
-        // While no process ran the rollout nobody asked.
-        let since = since.max(state.taken_up_at);
+        if gate::is_done(spec, record, since) {
+            continue;
+        }
+        // While no process ran the rollout nobody asked, and before the first look there is nothing to see.
+        let since = since.max(state.taken_up_at).plus(first_look(spec));
         let asked = record.map_or(since, |record| record.first_at.max(since));
         let measured = record.and_then(|record| record.last_measured_at).map_or(asked, |at| at.max(asked));
         if now.since(measured) >= spec.deadline {
@@ -227,13 +236,19 @@ fn credit(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
         return None;
     }
     let mut until = now;
-    let mut step = if plan.spec.gates.is_empty() { BAKE_STEP } else { Seconds(0) };
-    for (index, spec) in plan.spec.gates.iter().enumerate() {
-        let gate = GateIndex(index as u16);
+    let mut step = Seconds(0);
+    for (gate, spec) in judges(plan, wave) {
         let measured = state.gate(Which::Planned(gate), scope_of(plan, gate, wave));
+        if gate::is_done(spec, measured, since) {
+            continue;
+        }
         until = until.min(measured.and_then(|record| record.last_measured_at).unwrap_or(since));
-        step = step.max(spec.every);
+        // Nothing can be seen before the first look, so that look vouches for the time before it.
+        let first = if record.baked_ms == 0 { first_look(spec) } else { Seconds(0) };
+        step = step.max(spec.every).max(first);
     }
+    // No gate looks, or none does any more: the time that this process sees go by counts.
+    let step = if step.0 == 0 { BAKE_STEP } else { step };
     let step_ms = u64::from(step.0) * 1000;
     let gap_ms = until.since_ms(record.credited_until);
     let earned_ms = gap_ms.min(step_ms + step_ms / 4);

@@ -1,10 +1,13 @@
 //! Which gates to measure now.
 
 use super::{Due, Measurement};
+use crate::decide::gate::is_done;
 use crate::decide::wave;
+use crate::gate::{self, first_look};
 use wavetrain_model::gate::{Scope, Which};
-use wavetrain_model::id::{GateIndex, SiteIndex};
+use wavetrain_model::id::{GateIndex, SiteIndex, WaveIndex};
 use wavetrain_model::plan::Plan;
+use wavetrain_model::spec::Gate;
 use wavetrain_model::state::{Phase, State, WavePhase};
 use wavetrain_model::time::Timestamp;
 
@@ -15,35 +18,56 @@ pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
     }
     for (index, spec) in plan.spec.gates.iter().enumerate() {
         let gate = GateIndex(index as u16);
-        for (scope, sites) in scopes(plan, state, gate) {
-            let last = state.gate(Which::Planned(gate), scope).map(|record| record.last_at);
-            let next = last.map_or(now, |last| last.plus(spec.every));
-            if next <= now && !sites.is_empty() {
-                due.measure.push(Measurement { gate, scope, sites });
-            } else {
-                due.look_again(next);
+        for Place { scope, sites, start, since } in places(plan, state, gate) {
+            let record = state.gate(Which::Planned(gate), scope);
+            if sites.is_empty() || matches!(scope, Scope::Wave(_)) && is_done(spec, record, since) {
+                continue;
+            }
+            let first = since.plus(first_look(spec));
+            let next = record.map_or(first, |record| record.last_at.plus(spec.every));
+            match gate::window(spec, start, now) {
+                Some(window) if next <= now => {
+                    due.measure.push(Measurement { gate, scope, sites, window });
+                }
+                Some(_) => due.look_again(next),
+                None => due.look_again(next.max(now.plus(spec.every))),
             }
         }
     }
 }
 
-fn scopes(plan: &Plan, state: &State, gate: GateIndex) -> Vec<(Scope, Vec<SiteIndex>)> {
+/// Something that a gate looks at.
+struct Place {
+    scope: Scope,
+    sites: Vec<SiteIndex>,
+    /// Nothing before this is looked at; None: nothing was touched, so the past counts.
+    start: Option<Timestamp>,
+    /// When it became this gate's business.
+    since: Timestamp,
+}
+
+fn places(plan: &Plan, state: &State, gate: GateIndex) -> Vec<Place> {
     let spec = &plan.spec.gates[gate.at()];
-    let mut scopes = Vec::new();
-    if spec.guard && state.first_dispatch_at.is_some() {
-        scopes.push((Scope::Guard, touched_sites(state)));
+    let mut places = Vec::new();
+    if let Some(dispatched) = state.first_dispatch_at
+        && spec.guard
+        && is_watching(plan, state, spec)
+    {
+        let (scope, sites) = (Scope::Guard, touched_sites(state));
+        places.push(Place { scope, sites, start: Some(dispatched), since: dispatched });
     }
-    for wave in plan.wave_indices() {
+    for wave in plan.wave_indices().filter(|wave| spec.measures(*wave)) {
+        let sites = || wave::sites(plan, wave);
         match state.wave(wave).phase {
-            WavePhase::Blocked { .. } if spec.blocker => {
-                scopes.push((Scope::Blocker(wave), wave::sites(plan, wave)));
+            WavePhase::Blocked { since } if spec.blocker => {
+                places.push(Place { scope: Scope::Blocker(wave), sites: sites(), start: None, since });
             }
-            WavePhase::Baking { .. } if !spec.guard => {
-                scopes.push((Scope::Wave(wave), wave::sites(plan, wave)));
+            WavePhase::Baking { since } if !spec.guard => {
+                places.push(Place { scope: Scope::Wave(wave), sites: sites(), start: Some(since), since });
             }
             // Nothing was dispatched (every node had the target): the guard still owes this wave its evidence.
-            WavePhase::Baking { .. } if state.first_dispatch_at.is_none() => {
-                scopes.push((Scope::Guard, wave::sites(plan, wave)));
+            WavePhase::Baking { since } if state.first_dispatch_at.is_none() => {
+                places.push(Place { scope: Scope::Guard, sites: sites(), start: Some(since), since });
             }
             WavePhase::Waiting
             | WavePhase::Blocked { .. }
@@ -53,7 +77,15 @@ fn scopes(plan: &Plan, state: &State, gate: GateIndex) -> Vec<(Scope, Vec<SiteIn
             | WavePhase::Failed { .. } => {}
         }
     }
-    scopes
+    places
+}
+
+/// Whether a guard that looks at some waves only has one of them to look at.
+fn is_watching(plan: &Plan, state: &State, spec: &Gate) -> bool {
+    let is_under_way = |wave: &WaveIndex| {
+        matches!(state.wave(*wave).phase, WavePhase::Open { .. } | WavePhase::Baking { .. })
+    };
+    spec.waves.is_empty() || plan.wave_indices().filter(is_under_way).any(|wave| spec.measures(wave))
 }
 
 fn touched_sites(state: &State) -> Vec<SiteIndex> {

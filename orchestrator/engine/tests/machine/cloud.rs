@@ -6,7 +6,7 @@ use wavetrain_engine::{decide, due, evolve};
 use wavetrain_model::agent::Status;
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::fleet::{Architecture, Platform, Site};
-use wavetrain_model::gate::{Alarm, AlarmState};
+use wavetrain_model::gate::{Alarm, AlarmState, Found, Reading};
 use wavetrain_model::id::{
     AccountId, BatchIndex, CommandId, Digest, IntentId, NodeId, NodeIndex, Region, SiteIndex, StratumIndex,
     VersionIndex, WaveIndex,
@@ -97,6 +97,31 @@ impl Spread {
 
     fn domains_of(self, node: u32) -> Vec<u16> {
         (0..self.domains).filter(|domain| node % 5 == u32::from(*domain)).collect()
+    }
+}
+
+/// A gate on the one alarm of this cloud.
+pub(crate) fn alarm_gate() -> spec::Gate {
+    spec::Gate {
+        name: "alarms".to_owned(),
+        guard: false,
+        blocker: false,
+        dry_run: false,
+        waves: Vec::new(),
+        check: spec::Check::Alarms(spec::Alarms {
+            names: vec!["health".to_owned()],
+            prefix: None,
+            insufficient_data: spec::InsufficientData::Inconclusive,
+            fail_if: None,
+        }),
+        every: Seconds(60),
+        initial_delay: Seconds(0),
+        count: None,
+        failure_limit: 0,
+        inconclusive_limit: None,
+        consecutive_error_limit: 4,
+        consecutive_success_limit: 1,
+        deadline: Seconds::hours(1),
     }
 }
 
@@ -385,8 +410,13 @@ impl Cloud {
                 transitioned_at: None,
                 reason: "threshold crossed".to_owned(),
             };
-            let sites = measurement.sites.iter().map(|site| (*site, Ok(vec![alarm.clone()]))).collect();
-            self.input(&Input::Measured { gate: measurement.gate, scope: measurement.scope, sites });
+            let reading = |site: &SiteIndex| Reading {
+                site: Some(*site),
+                found: Ok(Found::Alarms(vec![alarm.clone()])),
+            };
+            let readings = measurement.sites.iter().map(reading).collect();
+            let (gate, scope, window) = (measurement.gate, measurement.scope, measurement.window);
+            self.input(&Input::Measured { gate, scope, window, readings });
         }
         self.report();
         self.tick();

@@ -1,6 +1,6 @@
 //! Unusual orders of things: late answers, rows listed twice, second thoughts, sites that never come back.
 
-use crate::cloud::{Behaviour, Cloud, plan};
+use crate::cloud::{Behaviour, Cloud, alarm_gate, plan};
 use wavetrain_engine::input::{Answer, Input, Order, Report, Trouble};
 use wavetrain_model::agent::Status;
 use wavetrain_model::event::Event;
@@ -9,7 +9,6 @@ use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{CommandId, IntentId, NodeIndex};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::quantity::{Amount, Percent};
-use wavetrain_model::spec;
 use wavetrain_model::state::{Ending, Forward, Phase, Progress, State, Touch};
 use wavetrain_model::time::Seconds;
 
@@ -26,23 +25,6 @@ fn promise(cloud: &mut Cloud, word: &str) -> IntentId {
         cloud.turn();
     }
     panic!("{word} is never due");
-}
-
-fn alarm_gate() -> spec::Gate {
-    spec::Gate {
-        name: "alarms".to_owned(),
-        guard: false,
-        blocker: false,
-        check: spec::Check::Alarms(spec::Alarms {
-            names: vec!["health".to_owned()],
-            prefix: None,
-            insufficient_data: spec::InsufficientData::Inconclusive,
-        }),
-        every: Seconds(60),
-        failure_limit: 0,
-        consecutive_error_limit: 4,
-        deadline: Seconds::hours(1),
-    }
 }
 
 fn row(node: u32, status: Status) -> Report {

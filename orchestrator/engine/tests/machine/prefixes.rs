@@ -1,7 +1,7 @@
 //! A process that dies after every single step: after each record, and before and after each call. Whatever prefix of the log
 //! is left, and whatever AWS was told beyond it, the next process must come to the same end.
 
-use crate::cloud::{Behaviour, Cloud, Died, plan};
+use crate::cloud::{Behaviour, Cloud, Died, alarm_gate, plan};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use wavetrain_model::event::Event;
@@ -50,20 +50,7 @@ fn of_second_wave(behaviour: Behaviour) -> Cloud {
 
 /// Commands run long enough to be cancelled.
 fn slow() -> Cloud {
-    let guard = spec::Gate {
-        name: "alarms".to_owned(),
-        guard: true,
-        blocker: false,
-        check: spec::Check::Alarms(spec::Alarms {
-            names: vec!["health".to_owned()],
-            prefix: None,
-            insufficient_data: spec::InsufficientData::Inconclusive,
-        }),
-        every: Seconds(10),
-        failure_limit: 0,
-        consecutive_error_limit: 4,
-        deadline: Seconds::hours(1),
-    };
+    let guard = spec::Gate { guard: true, every: Seconds(10), ..alarm_gate() };
     let mut cloud = Cloud::new(plan(&[2, 5, 5], |spec| spec.gates = vec![guard]));
     cloud.rows_take = Seconds(60);
     cloud

@@ -1,6 +1,6 @@
 //! The way forward: waves, budgets, bakes, gates, holds.
 
-use crate::cloud::{Behaviour, Cloud, plan};
+use crate::cloud::{self, Behaviour, Cloud, plan};
 use wavetrain_engine::input::Order;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::AlarmState;
@@ -12,20 +12,7 @@ use wavetrain_model::state::{Ending, Phase};
 use wavetrain_model::time::Seconds;
 
 fn alarm_gate(guard: bool, blocker: bool) -> spec::Gate {
-    spec::Gate {
-        name: "alarms".to_owned(),
-        guard,
-        blocker,
-        check: spec::Check::Alarms(spec::Alarms {
-            names: vec!["health".to_owned()],
-            prefix: None,
-            insufficient_data: spec::InsufficientData::Inconclusive,
-        }),
-        every: Seconds(60),
-        failure_limit: 0,
-        consecutive_error_limit: 4,
-        deadline: Seconds::hours(1),
-    }
+    spec::Gate { guard, blocker, ..cloud::alarm_gate() }
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use wavetrain_model::fleet::Site;
-use wavetrain_model::gate::{Alarm, AlarmState};
-use wavetrain_model::time::Timestamp;
+use wavetrain_model::gate::{Alarm, AlarmState, Window};
+use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::failure::Failure;
-use wavetrain_ports::metrics::Metrics;
+use wavetrain_ports::metrics::{Answer, Metrics, Question};
 
 use crate::api::Response;
 use crate::api::cloudwatch::{AlarmType, DescribeAlarmsInput, Response as CloudWatch, StateValue};
@@ -37,6 +37,10 @@ impl Metrics for SimulatedCloud {
             self.collect(site, &input, &mut found)?;
         }
         Ok(found.into_values().collect())
+    }
+
+    async fn data(&self, _: &Site, _: &[Question], _: Seconds, _: Window) -> Result<Vec<Answer>, Failure> {
+        Err(nonsense("GetMetricData", Effect::Read))
     }
 }
 

@@ -1,17 +1,27 @@
 //! Gates.
 
-use super::distinct;
+use super::{distinct, metrics};
 use crate::code;
 use crate::file;
 use crate::problem::{Problems, quoted};
+use crate::scalar::Text;
 use crate::shape::{List, Placed};
+use crate::text::{CelText, Name};
 use std::collections::BTreeMap;
+use wavetrain_model::expression::{Error, Expression};
+use wavetrain_model::id::WaveIndex;
 use wavetrain_model::spec::{Alarms, Check, Gate};
 
 type Written<const MAX: usize> = Option<Placed<List<file::Gate, 0, MAX>>>;
 
 /// The gates; None when one of them is unusable.
-pub fn check<const MAX: usize>(written: Written<MAX>, problems: &mut Problems) -> Option<Vec<Gate>> {
+///
+/// `waves` are the names of the plan file's waves, in order.
+pub fn check<const MAX: usize>(
+    written: Written<MAX>,
+    waves: &[&str],
+    problems: &mut Problems,
+) -> Option<Vec<Gate>> {
     let Some(written) = written else { return Some(Vec::new()) };
     let mut lines = BTreeMap::new();
     for gate in &written.value.0 {
@@ -25,11 +35,15 @@ pub fn check<const MAX: usize>(written: Written<MAX>, problems: &mut Problems) -
             );
         }
     }
-    let gates: Vec<_> = written.value.0.into_iter().map(|placed| gate(placed, problems)).collect();
+    let gates: Vec<_> = written.value.0.into_iter().map(|placed| gate(placed, waves, problems)).collect();
     gates.into_iter().collect()
 }
 
-fn gate(Placed { value: written, span }: Placed<file::Gate>, problems: &mut Problems) -> Option<Gate> {
+fn gate(
+    Placed { value: written, span }: Placed<file::Gate>,
+    waves: &[&str],
+    problems: &mut Problems,
+) -> Option<Gate> {
     if written.deadline.value.0 < written.every.value.0 {
         problems.error(
             code::GATE_TIMES,
@@ -41,28 +55,68 @@ fn gate(Placed { value: written, span }: Placed<file::Gate>, problems: &mut Prob
             "raise `deadline`, or lower `every`",
         );
     }
-    let says_what = file::GATE_KINDS.iter().any(|kind| written.given.has(kind));
-    if !says_what {
-        problems.error(
+    let kinds: Vec<&str> = file::GATE_KINDS.into_iter().filter(|kind| written.given.has(kind)).collect();
+    match kinds.as_slice() {
+        [] => problems.error(
             code::GATE_CHECK,
             span,
             "the gate does not say what it measures",
-            "add `alarms: { prefix: … }` or `alarms: { names: […] }`",
-        );
+            "add `alarms: { prefix: … }`, `metric: { … }` or another kind of check",
+        ),
+        [_] => {}
+        [first, second, ..] => problems.error(
+            code::GATE_CHECK,
+            span,
+            format!("the gate measures both `{first}` and `{second}`"),
+            "make two gates of it, each with a name",
+        ),
     }
+    let judged = written.waves.map(|judged| of_waves(judged.value.0, waves, problems)).unwrap_or_default();
+    let check = match (written.alarms, written.metric) {
+        (Some(alarms), None) => Check::Alarms(check_alarms(alarms, problems)),
+        (None, Some(metric)) => Check::Metric(metrics::check(metric, problems)?),
+        _ => return None,
+    };
     Some(Gate {
-        check: Check::Alarms(alarms(written.alarms?, problems)),
+        check,
         name: written.name?.value.text,
         guard: written.guard.value.0,
         blocker: written.blocker.value.0,
+        dry_run: written.dry_run.value.0,
+        waves: judged,
         every: written.every.value.0,
+        initial_delay: written.initial_delay.value.0,
+        count: written.count.map(|count| count.value.0),
         failure_limit: written.failure_limit.value.0,
+        inconclusive_limit: written.inconclusive_limit.map(|limit| limit.value.0),
         consecutive_error_limit: written.consecutive_error_limit.value.0,
+        consecutive_success_limit: written.consecutive_success_limit.value.0,
         deadline: written.deadline.value.0,
     })
 }
 
-fn alarms(Placed { value: written, span }: Placed<file::Alarms>, problems: &mut Problems) -> Alarms {
+fn of_waves(judged: Vec<Placed<Text<Name>>>, waves: &[&str], problems: &mut Problems) -> Vec<WaveIndex> {
+    let mut found = Vec::with_capacity(judged.len());
+    for Placed { value: name, span } in judged {
+        let Some(at) = waves.iter().position(|wave| **wave == name.text) else {
+            let help = match problems.nearest(&name.text, waves.iter().copied()) {
+                Some(wave) => format!("did you mean `{wave}`?"),
+                None => "write the `name` of one of the waves".to_owned(),
+            };
+            problems.error(code::GATE_WAVE, span, format!("there is no wave {}", quoted(&name.text)), help);
+            continue;
+        };
+        let wave = WaveIndex(at as u16);
+        if found.contains(&wave) {
+            super::repeated(&name.text, span, problems);
+        } else {
+            found.push(wave);
+        }
+    }
+    found
+}
+
+fn check_alarms(Placed { value: written, span }: Placed<file::Alarms>, problems: &mut Problems) -> Alarms {
     if !written.given.has("names") && !written.given.has("prefix") {
         problems.error(
             code::ALARM_SELECTION,
@@ -75,5 +129,32 @@ fn alarms(Placed { value: written, span }: Placed<file::Alarms>, problems: &mut 
         names: written.names.map(|names| distinct(names.value.0, problems)).unwrap_or_default(),
         prefix: written.prefix.map(|prefix| prefix.value.text),
         insufficient_data: written.insufficient_data.value.0,
+        fail_if: written.fail_if.and_then(|rule| expression(&rule, &["alarm"], problems)),
+    }
+}
+
+/// A condition that parses and names nothing unknown; None: reported.
+pub(super) fn expression(
+    written: &Placed<Text<CelText>>,
+    variables: &[&str],
+    problems: &mut Problems,
+) -> Option<String> {
+    let text = &written.value.text;
+    match Expression::parse(text, variables) {
+        Ok(_) => Some(text.clone()),
+        Err(error) => {
+            let names = variables.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let help = match &error {
+                Error::Unknown(name) => match problems.nearest(name, variables.iter().copied()) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => format!("the names are {names}"),
+                },
+                Error::TooLong | Error::TooDeep | Error::Syntax(_) | Error::Evaluation(_) => {
+                    format!("write a comparison in CEL over {names}, such as `{} > 5`", variables[0])
+                }
+            };
+            problems.error(code::CONDITION, written.span, error.to_string(), help);
+            None
+        }
     }
 }

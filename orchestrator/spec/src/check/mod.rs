@@ -5,6 +5,7 @@ mod fleet;
 mod gates;
 mod graph;
 mod limits;
+mod metrics;
 mod package;
 mod population;
 mod waves;
@@ -16,7 +17,7 @@ use crate::scalar::{Rule, Text};
 use crate::shape::Placed;
 use std::collections::BTreeSet;
 use wavetrain_model::plan;
-use wavetrain_model::spec::Rollout;
+use wavetrain_model::spec::{Check, Rollout};
 use wavetrain_model::{diagnostic::Span, limit};
 
 /// The checked rollout; None when anything refuses the file.
@@ -27,8 +28,11 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
     if let (Some(package), Some(fleet)) = (&package, &fleet) {
         package::fits_fleet(package, fleet, problems);
     }
-    let gates = gates::check(written.gates, problems);
-    let has_alarms = gates.as_ref().is_some_and(|gates| !gates.is_empty());
+    let names: Vec<&str> = written.waves.iter().flat_map(|waves| &waves.value.0).map(wave_name).collect();
+    let gates = gates::check(written.gates, &names, problems);
+    let has_alarms = gates.as_ref().is_some_and(|gates| {
+        gates.iter().any(|gate| matches!(gate.check, Check::Alarms(_)) && !gate.dry_run)
+    });
     let partial = written.partial.value.0;
     let waves = written.waves.and_then(|waves| {
         waves::check(
@@ -60,6 +64,10 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
     };
     questions(&rollout, span, problems);
     (!problems.has_errors()).then_some(rollout)
+}
+
+fn wave_name(wave: &Placed<file::Wave>) -> &str {
+    wave.value.name.as_ref().map_or("", |name| name.value.text.as_str())
 }
 
 /// Tag questions are asked in every site, and answered in one machine word per node.

@@ -240,14 +240,9 @@ fn gate(dice: &mut Dice, index: u32) -> spec::Gate {
         name: format!("alarms-{index}"),
         guard: !blocker && dice.chance(50),
         blocker,
-        check: spec::Check::Alarms(spec::Alarms {
-            names: vec!["health".to_owned()],
-            prefix: None,
-            insufficient_data: spec::InsufficientData::Inconclusive,
-        }),
         every: Seconds(dice.pick(&[30, 60, 120])),
         failure_limit: dice.below(2),
-        consecutive_error_limit: 4,
         deadline: Seconds::minutes(dice.pick(&[10, 60])),
+        ..crate::cloud::alarm_gate()
     }
 }

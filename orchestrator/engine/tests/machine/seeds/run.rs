@@ -8,6 +8,7 @@ use wavetrain_engine::due::Due;
 use wavetrain_engine::input::{Answer, Input, Order, Trouble};
 use wavetrain_engine::{decide, due, evolve};
 use wavetrain_model::event::{Entry, Event};
+use wavetrain_model::gate::{Found, Reading};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{CommandId, IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::Action;
@@ -377,15 +378,16 @@ impl Run {
     fn measure(&mut self, due: &Due) {
         for measurement in &due.measure {
             let alarm = self.aws.alarm(self.now);
-            let sites = measurement.sites.iter().map(|site| {
+            let readings = measurement.sites.iter().map(|site| {
                 let read = match self.aws.trouble(*site, self.now) {
-                    None | Some(Trouble::Refused) => Ok(vec![alarm.clone()]),
+                    None | Some(Trouble::Refused) => Ok(Found::Alarms(vec![alarm.clone()])),
                     Some(_) => Err("bad weather".to_owned()),
                 };
-                (*site, read)
+                Reading { site: Some(*site), found: read }
             });
-            let sites = sites.collect();
-            self.input(&Input::Measured { gate: measurement.gate, scope: measurement.scope, sites });
+            let readings = readings.collect();
+            let (gate, scope, window) = (measurement.gate, measurement.scope, measurement.window);
+            self.input(&Input::Measured { gate, scope, window, readings });
         }
     }
 }

@@ -4,12 +4,16 @@
 use crate::scalar::{Length, Quantity, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, OneOrMany, Table, shape};
 use crate::text::{
-    Account, AgentVersion, AlarmName, ApiVersion, Approver, ArgumentKey, ArgumentValue, ChosenVersion,
-    Command, Expectation, ExternalId, KnownRegion, Name, NodeName, Pace, PackageName, PlatformWord,
-    RestoreVersion, RoleTemplate, TagKey, TagValue,
+    Account, AgentVersion, ApiVersion, Approver, ArgumentKey, ArgumentValue, ChosenVersion, Command,
+    Expectation, ExternalId, KnownRegion, Name, NodeName, Pace, PackageName, PlatformWord, RestoreVersion,
+    RoleTemplate, TagKey, TagValue,
 };
 use wavetrain_model::limit;
-use wavetrain_model::spec::{InstallMode, InsufficientData, Reaction};
+use wavetrain_model::spec::{InstallMode, Reaction};
+
+mod gate;
+
+pub use gate::{Alarms, GATE_KINDS, Gate, Metric, Query};
 
 /// Seconds in a minute, an hour, a day; a year bounds every length of time.
 const MINUTE: u32 = 60;
@@ -26,10 +30,6 @@ const LISTED: usize = 10_000;
 
 /// Tag keys of one selection.
 const TAG_KEYS: usize = 32;
-
-/// Kinds of checks that a gate can name, those of other versions included.
-pub const GATE_KINDS: [&str; 8] =
-    ["alarms", "compliance", "metric", "compare", "prometheus", "http", "probe", "approval"];
 
 type Accounts = List<Text<Account>, 1, LISTED>;
 type Regions = List<KnownRegion, 1, 100>;
@@ -217,41 +217,6 @@ shape! {
         required tag "tag": Table<Text<TagKey>, OneOrMany<Text<TagValue>>, 1, 1>;
         /// Nodes of one value that may change at once.
         defaulted nodes "nodes": Whole<1, 2_000_000> = "1";
-    }
-}
-
-shape! {
-    /// A check between waves.
-    Gate = "a gate", anyOf ["alarms"]; later ["compliance", "metric", "compare", "prometheus", "http", "probe", "approval"]
-    "this version measures `alarms`; a probe belongs in `package`, an approval into a wave" {
-        /// Name of the gate.
-        required name "name": Text<Name>;
-        /// Whether it is also watched from the first install to the last bake.
-        defaulted guard "guard": Switch = "no";
-        /// Whether it must also pass before each wave begins.
-        defaulted blocker "blocker": Switch = "no";
-        /// CloudWatch alarms in every account and Region of the fleet.
-        optional alarms "alarms": Alarms;
-        /// Time between two measurements.
-        defaulted every "every": Length<10, DAY> = "1m";
-        /// Failed measurements tolerated; one more fails the gate.
-        defaulted failure_limit "failure_limit": Whole<0, 1000> = "0";
-        /// Measurements in a row that may go wrong; one more is an error.
-        defaulted consecutive_error_limit "consecutive_error_limit": Whole<0, 1000> = "4";
-        /// Without a verdict for longer, the gate is inconclusive.
-        defaulted deadline "deadline": Length<MINUTE, { 30 * DAY }> = "1h";
-    }
-}
-
-shape! {
-    /// CloudWatch alarms, by name, by prefix, or both.
-    Alarms = "alarms", anyOf ["names", "prefix"] {
-        /// Alarms that must exist.
-        optional names "names": List<Text<AlarmName>, 1, 100>;
-        /// All alarms whose name begins so.
-        optional prefix "prefix": Text<AlarmName>;
-        /// What an alarm without data means.
-        defaulted insufficient_data "insufficient_data": Word<InsufficientData> = "inconclusive";
     }
 }
 

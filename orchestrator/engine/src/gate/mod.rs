@@ -1,0 +1,168 @@
+//! What one measurement of a gate says: pure judgement of readings, before any limit or reaction.
+//!
+//! | readings | verdict |
+//! |---|---|
+//! | one place is bad | `fail`, whatever the others say |
+//! | none is bad, one could not be asked | `error` |
+//! | none is bad, none failed to answer, one said too little (or nothing) | `inconclusive` |
+//! | all are good | `pass` |
+//!
+//! No reading at all is `inconclusive`: a pass is earned.
+
+mod alarms;
+mod condition;
+mod kept;
+mod metric;
+
+use wavetrain_model::gate::{Evidence, Found, Reading, Scope, Verdict, Window};
+use wavetrain_model::id::SiteIndex;
+use wavetrain_model::plan::Plan;
+use wavetrain_model::spec::{Check, Gate};
+use wavetrain_model::state::{GateRecord, State};
+use wavetrain_model::time::{Seconds, Timestamp};
+
+pub(crate) use kept::kept;
+
+/// What is judged, and what is known beside the readings.
+#[derive(Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) state: &'a State,
+    pub(crate) scope: Scope,
+    pub(crate) record: Option<&'a GateRecord>,
+}
+
+/// What one measurement says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub(crate) verdict: Verdict,
+    pub(crate) sentence: String,
+    pub(crate) statistic: String,
+}
+
+impl Judgement {
+    fn new(verdict: Verdict, sentence: String) -> Self {
+        Self { verdict, statistic: sentence.clone(), sentence }
+    }
+}
+
+/// Judges one measurement.
+pub(crate) fn judge(case: Case<'_>, gate: &Gate, readings: &[Reading]) -> Judgement {
+    let judged = readings.iter().map(|reading| {
+        let place = place(case.plan, reading.site);
+        match &reading.found {
+            Err(message) => {
+                Judgement::new(Verdict::Error, format!("{place}could not be measured: {message}"))
+            }
+            Ok(found) => one(case, gate, &place, reading.site, found),
+        }
+    });
+    let judged: Vec<Judgement> = judged.collect();
+    // The first of the worst: the sentence names one place, always the same for the same readings.
+    let worst = judged.iter().rev().max_by_key(|judgement| judgement.verdict);
+    match worst {
+        None => Judgement::new(Verdict::Inconclusive, "nowhere to measure".to_owned()),
+        Some(worst) if worst.verdict == Verdict::Pass && judged.len() > 1 => {
+            let sentence = format!("good in {} places; {}", judged.len(), worst.sentence);
+            Judgement { sentence, ..worst.clone() }
+        }
+        Some(worst) => worst.clone(),
+    }
+}
+
+fn one(case: Case<'_>, gate: &Gate, place: &str, site: Option<SiteIndex>, found: &Found) -> Judgement {
+    match (&gate.check, found) {
+        (Check::Alarms(alarms), Found::Alarms(found)) => alarms::judge(case, alarms, place, found),
+        (Check::Metric(metric), Found::Series(found)) => metric::judge(case, metric, place, site, found),
+        (Check::Alarms(_), Found::Series(_)) | (Check::Metric(_), Found::Alarms(_)) => {
+            Judgement::new(Verdict::Error, format!("{place}was asked something else"))
+        }
+    }
+}
+
+/// The beginning of a sentence about a place.
+fn place(plan: &Plan, site: Option<SiteIndex>) -> String {
+    site.map_or_else(String::new, |site| format!("{}: ", plan.sites[site.at()].site))
+}
+
+/// Evidence of one measurement.
+pub(crate) fn evidence(
+    case: Case<'_>,
+    gate: &Gate,
+    window: Window,
+    judgement: Judgement,
+    samples: u32,
+) -> Evidence {
+    Evidence {
+        sentence: judgement.sentence,
+        query: query(gate),
+        from: window.from,
+        until: window.until,
+        samples,
+        statistic: judgement.statistic,
+        threshold: threshold(gate),
+        nodes: nodes(case, None),
+    }
+}
+
+/// What is asked, as people know it.
+pub(crate) fn query(gate: &Gate) -> String {
+    match &gate.check {
+        Check::Alarms(alarms) => alarms::query(alarms),
+        Check::Metric(metric) => metric::query(metric),
+    }
+}
+
+/// What is bad, as the plan file says it.
+pub(crate) fn threshold(gate: &Gate) -> String {
+    match &gate.check {
+        Check::Alarms(alarms) => alarms.fail_if.clone().unwrap_or_else(|| "no alarm in ALARM".to_owned()),
+        Check::Metric(metric) => condition::sentence(&metric.condition),
+    }
+}
+
+/// Nodes that a measurement is about, in one site or in all.
+fn nodes(case: Case<'_>, site: Option<SiteIndex>) -> u32 {
+    let Case { plan, state, scope, .. } = case;
+    match (scope, site) {
+        (Scope::Guard, None) => state.sites.iter().map(|site| site.touched).sum(),
+        (Scope::Guard, Some(site)) => state.sites[site.at()].touched,
+        (Scope::Blocker(wave) | Scope::Wave(wave), None) => plan.waves[wave.at()].size,
+        (Scope::Blocker(wave) | Scope::Wave(wave), Some(site)) => {
+            let batches = plan.waves[wave.at()].batch_indices().map(|batch| &plan.batches[batch.at()]);
+            let nodes = batches.filter(|batch| batch.site == site).map(|batch| batch.nodes.len() as u32);
+            nodes.sum()
+        }
+    }
+}
+
+/// From the moment a gate may first look at something to its first look: before that there can be nothing to see.
+pub(crate) fn first_look(gate: &Gate) -> Seconds {
+    let ripe = match &gate.check {
+        Check::Alarms(_) => 0,
+        // One whole period lies within any two.
+        Check::Metric(metric) => metric.lag.0 + 2 * metric.period.0,
+    };
+    Seconds(gate.initial_delay.0.max(ripe))
+}
+
+/// What a look at `now` covers, of a time that begins at `start`; None: nothing yet.
+pub(crate) fn window(gate: &Gate, start: Option<Timestamp>, now: Timestamp) -> Option<Window> {
+    match &gate.check {
+        Check::Alarms(_) => Some(Window { from: now, until: now }),
+        Check::Metric(metric) => {
+            // CloudWatch shifts the points of a window that is not aligned to the period.
+            let period = ms(metric.period);
+            let until = now.0.saturating_sub(ms(metric.lag));
+            let until = until - until.rem_euclid(period);
+            let begun = until.saturating_sub(ms(metric.window));
+            let begun = start.map_or(begun, |start| begun.max(start.0));
+            let from = begun + (period - begun.rem_euclid(period)) % period;
+            (from < until).then_some(Window { from: Timestamp(from), until: Timestamp(until) })
+        }
+    }
+}
+
+fn ms(seconds: Seconds) -> i64 {
+    i64::from(seconds.0) * 1000
+}

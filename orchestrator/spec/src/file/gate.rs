@@ -1,0 +1,118 @@
+//! Gates as they are written.
+
+use super::{DAY, HOUR, MINUTE};
+use crate::scalar::{Length, Switch, Text, Whole, Word};
+use crate::shape::{List, Table, shape};
+use crate::text::{
+    AlarmName, CelText, DimensionText, MathText, MetricText, Name, NamespaceText, QueryId, Statistic,
+};
+use wavetrain_model::limit;
+use wavetrain_model::spec::InsufficientData;
+
+/// Kinds of checks that a gate can name, those of other versions included.
+pub const GATE_KINDS: [&str; 8] =
+    ["alarms", "compliance", "metric", "compare", "prometheus", "http", "probe", "approval"];
+
+/// `MetricDataQueries` of one GetMetricData, less one for what is judged.
+const QUERIES: usize = 499;
+
+type Dimensions = Table<Text<DimensionText>, Text<DimensionText>, 0, 30>;
+
+shape! {
+    /// A check between waves: one kind of check, and how often and how patiently it is made.
+    Gate = "a gate", oneOf ["alarms", "metric"]; later ["compliance", "compare", "prometheus", "http", "probe", "approval"]
+    "this version measures `alarms` and `metric`; a probe belongs in `package`, an approval into a wave" {
+        /// Name of the gate.
+        required name "name": Text<Name>;
+        /// Whether it is also watched from the first install to the last bake.
+        defaulted guard "guard": Switch = "no";
+        /// Whether it must also pass before each wave begins.
+        defaulted blocker "blocker": Switch = "no";
+        /// Whether it is only measured and shown, and decides nothing.
+        defaulted dry_run "dry_run": Switch = "no";
+        /// Waves that it judges; every wave unless given.
+        optional waves "waves": List<Text<Name>, 1, { limit::WAVES_PER_ROLLOUT }>;
+        /// CloudWatch alarms in every account and Region of the fleet.
+        optional alarms "alarms": Alarms;
+        /// CloudWatch metrics in every account and Region of the fleet.
+        optional metric "metric": Metric;
+        /// Time between two measurements.
+        defaulted every "every": Length<10, DAY> = "1m";
+        /// Time until the first measurement.
+        defaulted initial_delay "initial_delay": Length<0, DAY> = "0s";
+        /// Measurements of one wave after which a good gate is not measured any more; all through the bake unless given.
+        optional count "count": Whole<1, 10_000>;
+        /// Failed measurements tolerated; one more fails the gate.
+        defaulted failure_limit "failure_limit": Whole<0, 1000> = "0";
+        /// Inconclusive measurements tolerated; one more makes the gate inconclusive. Only the deadline does unless given.
+        optional inconclusive_limit "inconclusive_limit": Whole<0, 10_000>;
+        /// Measurements in a row that may go wrong; one more is an error.
+        defaulted consecutive_error_limit "consecutive_error_limit": Whole<0, 1000> = "4";
+        /// Good measurements in a row without which no wave passes.
+        defaulted consecutive_success_limit "consecutive_success_limit": Whole<1, 1000> = "1";
+        /// Without a verdict for longer, the gate is inconclusive.
+        defaulted deadline "deadline": Length<MINUTE, { 30 * DAY }> = "1h";
+    }
+}
+
+shape! {
+    /// CloudWatch alarms, by name, by prefix, or both.
+    Alarms = "alarms", anyOf ["names", "prefix"] {
+        /// Alarms that must exist.
+        optional names "names": List<Text<AlarmName>, 1, 100>;
+        /// All alarms whose name begins so.
+        optional prefix "prefix": Text<AlarmName>;
+        /// What an alarm without data means.
+        defaulted insufficient_data "insufficient_data": Word<InsufficientData> = "inconclusive";
+        /// Which alarms together are bad, such as `alarm["crashes"] && alarm["restarts"]`; any alarm unless given.
+        optional fail_if "fail_if": Text<CelText>;
+    }
+}
+
+shape! {
+    /// A question to CloudWatch metrics, and what its answer means: one metric, or an expression.
+    Metric = "a metric", anyOf ["name", "expression"] {
+        /// Metric math, a `SEARCH`, or Metrics Insights.
+        optional expression "expression": Text<MathText>;
+        /// Named inputs of the expression.
+        optional queries "queries": List<Query, 1, QUERIES>;
+        /// Namespace of the metric.
+        optional namespace "namespace": Text<NamespaceText>;
+        /// Name of the metric.
+        optional name "name": Text<MetricText>;
+        /// Dimensions of the metric, all of them.
+        optional dimensions "dimensions": Dimensions;
+        /// `Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, `p99` and so on.
+        defaulted statistic "statistic": Text<Statistic> = "Average";
+        /// What one point stands for: 1, 5, 10 or 30 seconds, or whole minutes.
+        defaulted period "period": Length<1, DAY> = "1m";
+        /// How far back a measurement looks, but never to before the first install, or the end of the wave that is judged.
+        defaulted window "window": Length<1, { 15 * DAY }> = "5m";
+        /// How late points may still arrive.
+        defaulted lag "lag": Length<0, HOUR> = "1m";
+        /// Fewer points are inconclusive.
+        defaulted minimum_samples "minimum_samples": Whole<1, 100_800> = "1";
+        /// Bad when true: CEL over `value` (the newest), `samples`, `average`, `minimum`, `maximum`, `total` and `nodes`.
+        optional fail_if "fail_if": Text<CelText>;
+        /// Good when true.
+        optional pass_if "pass_if": Text<CelText>;
+    }
+}
+
+shape! {
+    /// One input of an expression: one metric, or another expression.
+    Query = "a query", anyOf ["name", "expression"] {
+        /// What the expression calls it.
+        required id "id": Text<QueryId>;
+        /// Metric math, a `SEARCH`, or Metrics Insights.
+        optional expression "expression": Text<MathText>;
+        /// Namespace of the metric.
+        optional namespace "namespace": Text<NamespaceText>;
+        /// Name of the metric.
+        optional name "name": Text<MetricText>;
+        /// Dimensions of the metric, all of them.
+        optional dimensions "dimensions": Dimensions;
+        /// `Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, `p99` and so on.
+        defaulted statistic "statistic": Text<Statistic> = "Average";
+    }
+}
