@@ -5,6 +5,7 @@ mod crashes;
 mod dashboards;
 mod demo;
 mod examples;
+mod fuzz;
 mod golden;
 mod hostile;
 mod interruption;

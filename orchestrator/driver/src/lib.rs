@@ -18,6 +18,7 @@ mod circle;
 pub mod crash;
 mod driver;
 mod error;
+mod fit;
 mod lease;
 pub mod log;
 mod measure;

@@ -1,8 +1,10 @@
 //! A rollout's log: what the store keeps as bytes, read back as plan, state and events.
 
 use crate::error::Error;
+use crate::fit;
 use std::sync::Arc;
 use wavetrain_engine::input::Order;
+use wavetrain_engine::planner;
 use wavetrain_model::event::{Entry, PAYLOAD_VERSION};
 use wavetrain_model::id::RolloutId;
 use wavetrain_model::intent::Intent;
@@ -31,7 +33,10 @@ pub async fn load(store: &dyn Store, rollout: &RolloutId) -> Result<Record, Erro
     let loaded = store.load(rollout.as_str()).await.map_err(Error::Store)?;
     let plan: Plan = serde_json::from_slice(&loaded.plan)
         .map_err(|error| unreadable(rollout, format!("its plan: {error}")))?;
-    let snapshot = loaded.snapshot.as_ref().and_then(read_snapshot);
+    if !planner::is_digest_of(&plan.digest, &loaded.plan) {
+        return Err(unreadable(rollout, "its plan is not what was frozen: the state is damaged".to_owned()));
+    }
+    let snapshot = loaded.snapshot.as_ref().and_then(|record| read_snapshot(&plan, record));
     let state = match (snapshot, loaded.snapshot) {
         (Some(state), _) => replay(rollout, &plan, state, &loaded.events)?,
         (None, None) => replay(rollout, &plan, State::new(&plan), &loaded.events)?,
@@ -97,7 +102,13 @@ fn replay(
     records: &[EventRecord],
 ) -> Result<State, Error> {
     for record in records {
-        wavetrain_engine::evolve(plan, &mut state, &read_event(rollout, record)?);
+        let entry = read_event(rollout, record)?;
+        if !fit::event(plan, &entry.event) {
+            let detail =
+                format!("event {} speaks of what its plan does not have: the state is damaged", record.seq);
+            return Err(unreadable(rollout, detail));
+        }
+        wavetrain_engine::evolve(plan, &mut state, &entry);
     }
     Ok(state)
 }
@@ -115,12 +126,12 @@ fn read_event(rollout: &RolloutId, record: &EventRecord) -> Result<Entry, Error>
     Ok(Entry { at: Timestamp(record.at_ms), actor: record.actor.clone(), event })
 }
 
-fn read_snapshot(record: &SnapshotRecord) -> Option<State> {
+fn read_snapshot(plan: &Plan, record: &SnapshotRecord) -> Option<State> {
     if record.payload_version != SNAPSHOT_VERSION {
         return None;
     }
     // A snapshot that cannot be read costs a replay, nothing else.
-    serde_json::from_slice(&record.payload).ok()
+    serde_json::from_slice(&record.payload).ok().filter(|state| fit::snapshot(plan, state))
 }
 
 fn unreadable(rollout: &RolloutId, detail: String) -> Error {

@@ -27,7 +27,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::BakeCredited { wave, until, earned_ms } => {
             let wave = &mut state.waves[wave.at()];
             wave.credited_until = *until;
-            wave.baked_ms += earned_ms;
+            wave.baked_ms = wave.baked_ms.saturating_add(*earned_ms);
         }
         Event::WavePassed { wave } => pass_wave(state, *wave, at),
         Event::WaveFailed { wave } => state.waves[wave.at()].phase = WavePhase::Failed { at },
@@ -164,7 +164,7 @@ fn pass_wave(state: &mut State, wave: WaveIndex, at: Timestamp) {
 }
 
 fn intend(plan: &Plan, state: &mut State, intent: &Intent, at: Timestamp) {
-    state.next_intent = intent.id.0 + 1;
+    state.next_intent = intent.id.0.saturating_add(1);
     match &intent.action {
         Action::Cancel { of, .. } => {
             if let Some(open) = state.open.get_mut(of) {

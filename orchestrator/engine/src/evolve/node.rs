@@ -7,7 +7,7 @@ use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::{Before, Plan, Source};
 use wavetrain_model::state::{
-    Forward, Later, NOTES_KEPT, OpenIntent, Phase, Restoration, State, Step, Touch, WavePhase,
+    Forward, Later, NOTES_KEPT, Node, OpenIntent, Phase, Restoration, State, Step, Touch, Wave, WavePhase,
 };
 use wavetrain_model::time::Timestamp;
 
@@ -27,7 +27,7 @@ pub(super) fn begin(plan: &Plan, state: &mut State, intent: &Intent) {
             take(&mut wave.ready, site, nodes);
             wave.later.retain(|later| !nodes.contains(&later.node));
             for node in nodes {
-                state.nodes[node.at()].attempts += 1;
+                begin_attempt(&mut state.nodes[node.at()]);
                 count_in_flight(plan, state, *node, true);
             }
             set_forward(state, nodes, Forward::Installing);
@@ -67,7 +67,7 @@ pub(super) fn give_back(plan: &Plan, state: &mut State, open: &OpenIntent, at: T
     for node in &open.pending {
         match &open.intent.action {
             Action::Survey { wave } => {
-                state.waves[wave.at()].surveying -= 1;
+                no_longer_surveying(&mut state.waves[wave.at()]);
                 enqueue(plan, state, *node);
             }
             Action::Install { .. } => {
@@ -92,7 +92,7 @@ pub(super) fn give_back(plan: &Plan, state: &mut State, open: &OpenIntent, at: T
 
 pub(super) fn surveyed(plan: &Plan, state: &mut State, before: Before, nodes: &[NodeIndex]) {
     for node in nodes {
-        state.waves[wave_of(plan, *node).at()].surveying -= 1;
+        no_longer_surveying(&mut state.waves[wave_of(plan, *node).at()]);
         let record = &mut state.nodes[node.at()];
         record.before = before;
         record.source = Source::Probe;
@@ -115,8 +115,8 @@ pub(super) fn requeued(plan: &Plan, state: &mut State, until: Timestamp, nodes: 
         let forward = state.nodes[node.at()].forward;
         let next = match forward {
             Forward::Surveying => {
-                state.waves[wave_of(plan, *node).at()].surveying -= 1;
-                state.nodes[node.at()].attempts += 1;
+                no_longer_surveying(&mut state.waves[wave_of(plan, *node).at()]);
+                begin_attempt(&mut state.nodes[node.at()]);
                 Forward::Waiting
             }
             Forward::Installing => {
@@ -124,7 +124,7 @@ pub(super) fn requeued(plan: &Plan, state: &mut State, until: Timestamp, nodes: 
                 Forward::Ready
             }
             Forward::Verifying => {
-                state.nodes[node.at()].attempts += 1;
+                begin_attempt(&mut state.nodes[node.at()]);
                 Forward::Proving
             }
             Forward::Waiting | Forward::Ready | Forward::Proving | Forward::Finished(_) => continue,
@@ -155,7 +155,7 @@ fn leave_queue(plan: &Plan, state: &mut State, node: NodeIndex) {
     wave.later.retain(|later| later.node != node);
     match state.nodes[node.at()].forward {
         Forward::Waiting => take(&mut wave.unsurveyed, site, &[node]),
-        Forward::Surveying => wave.surveying -= 1,
+        Forward::Surveying => no_longer_surveying(wave),
         Forward::Ready => take(&mut wave.ready, site, &[node]),
         Forward::Installing | Forward::Verifying => count_in_flight(plan, state, node, false),
         Forward::Proving => {
@@ -169,6 +169,15 @@ fn leave_queue(plan: &Plan, state: &mut State, node: NodeIndex) {
         }
         Forward::Finished(_) => {}
     }
+}
+
+fn begin_attempt(node: &mut Node) {
+    node.attempts = node.attempts.saturating_add(1);
+}
+
+/// Counts never go below nothing, whatever a damaged log says.
+fn no_longer_surveying(wave: &mut Wave) {
+    wave.surveying = wave.surveying.saturating_sub(1);
 }
 
 /// Remembers evidence for the first few hundred failed nodes; the log has it for all.
@@ -190,7 +199,7 @@ pub(super) fn stepped(plan: &Plan, state: &mut State, step: Step, retry: bool, n
         if is_new {
             record.attempts = 0;
         }
-        record.attempts += u8::from(retry);
+        record.attempts = record.attempts.saturating_add(u8::from(retry));
         if let (true, Some(rollback)) = (is_new, &mut state.rollback) {
             rollback.total += 1;
         }

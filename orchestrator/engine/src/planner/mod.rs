@@ -36,7 +36,7 @@ mod survey;
 mod target;
 mod versions;
 
-pub use digest::digest_of;
+pub use digest::{digest_of, is_digest_of};
 pub use files::{find as find_file, is_older};
 
 use questions::Questions;
