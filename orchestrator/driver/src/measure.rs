@@ -2,12 +2,17 @@
 
 use crate::call::Family;
 use crate::perform::{Hands, Outcome};
+use std::sync::Arc;
 use wavetrain_engine::due::Measurement;
 use wavetrain_model::gate::{Found, Reading, Series, Window};
-use wavetrain_model::id::{GateIndex, SiteIndex};
-use wavetrain_model::spec::{Alarms, Check, Metric};
+use wavetrain_model::id::{GateIndex, NodeIndex, SiteIndex};
+use wavetrain_model::spec::{Alarms, Ask, Check, Compare, Metric};
+use wavetrain_model::time::Seconds;
 use wavetrain_ports::failure::Failure;
-use wavetrain_ports::metrics::Question;
+use wavetrain_ports::metrics::{Answer, Question};
+
+/// `MetricDataQueries` of one call.
+const QUESTIONS: usize = 500;
 
 /// Id of the question that is judged; those of the plan file may not be called so.
 const JUDGED: &str = "judged";
@@ -15,10 +20,15 @@ const JUDGED: &str = "judged";
 impl Hands {
     /// Measures one gate at every site concerned.
     pub(crate) async fn measure(self, measurement: Measurement) -> Outcome {
-        let Measurement { gate, scope, sites, window } = measurement;
+        let Measurement { gate, scope, sites, window, upgraded, untouched } = measurement;
+        let compared: Arc<[(NodeIndex, bool)]> = upgraded
+            .into_iter()
+            .map(|node| (node, false))
+            .chain(untouched.into_iter().map(|node| (node, true)))
+            .collect();
         let mut asked = tokio::task::JoinSet::new();
         for site in sites {
-            asked.spawn(self.clone().ask(gate, site, window));
+            asked.spawn(self.clone().ask(gate, site, window, Arc::clone(&compared)));
         }
         let mut readings = Some(Vec::new());
         while let Some(answer) = asked.join_next().await {
@@ -35,10 +45,17 @@ impl Hands {
     }
 
     /// Asks one site; None: not asked.
-    async fn ask(self, gate: GateIndex, site: SiteIndex, window: Window) -> Option<Reading> {
+    async fn ask(
+        self,
+        gate: GateIndex,
+        site: SiteIndex,
+        window: Window,
+        compared: Arc<[(NodeIndex, bool)]>,
+    ) -> Option<Reading> {
         let found = match &self.plan.spec.gates[gate.at()].check {
             Check::Alarms(alarms) => self.alarms(site, alarms).await?,
             Check::Metric(metric) => self.metric(site, metric, window).await?,
+            Check::Compare(compare) => self.compare(site, compare, window, &compared).await?,
         };
         Some(Reading { site: Some(site), found: found.map_err(|failure| failure.to_string()) })
     }
@@ -59,17 +76,74 @@ impl Hands {
             wanted: false,
         });
         let questions: Vec<Question> = inputs.chain([judged]).collect();
-        let _place = self.line.admit(site, Family::Data, &self.line.closing).await?;
-        let place = &self.plan.sites[site.at()].site;
-        let answer = self.line.cloud.data(place, &questions, ask.period, window).await;
-        self.line.learn(site, Family::Data, answer.as_ref().err());
+        let answer = self.data(site, &questions, ask.period, window).await?;
         let series = |answers: Vec<_>| answers.into_iter().map(series_of).collect();
         Some(answer.map(|answers| Found::Series(series(answers))))
     }
 }
 
+impl Hands {
+    /// Asks for one metric of each of a site's nodes that are compared.
+    async fn compare(
+        &self,
+        site: SiteIndex,
+        ask: &Compare,
+        window: Window,
+        compared: &[(NodeIndex, bool)],
+    ) -> Option<Result<Found, Failure>> {
+        let here = compared.iter().copied().filter(|(node, _)| self.plan.site_of(*node) == site);
+        let here: Vec<(NodeIndex, bool)> = here.collect();
+        let mut found = Vec::with_capacity(here.len());
+        for chunk in here.chunks(QUESTIONS) {
+            let questions: Vec<Question> =
+                chunk.iter().enumerate().map(|(at, (node, _))| self.question(at, *node, ask)).collect();
+            let answers = match self.data(site, &questions, ask.period, window).await? {
+                Ok(answers) => answers,
+                Err(failure) => return Some(Err(failure)),
+            };
+            found.extend(chunk.iter().enumerate().map(|(at, (node, control))| {
+                let id = id(at);
+                let answer = answers.iter().find(|answer| answer.id == id).map(|answer| &answer.series);
+                Series {
+                    label: self.plan.nodes[node.at()].id.to_string(),
+                    node: Some(*node),
+                    control: *control,
+                    points: answer.map(|series| series.points.clone()).unwrap_or_default(),
+                    complete: answer.is_none_or(|series| series.complete),
+                }
+            }));
+        }
+        Some(Ok(Found::Series(found)))
+    }
+
+    fn question(&self, at: usize, node: NodeIndex, ask: &Compare) -> Question {
+        let mut stat = ask.metric.clone();
+        stat.dimensions.insert(ask.node_dimension.clone(), self.plan.nodes[node.at()].id.to_string());
+        Question { id: id(at), ask: Ask::Stat(stat), wanted: true }
+    }
+
+    async fn data(
+        &self,
+        site: SiteIndex,
+        questions: &[Question],
+        period: Seconds,
+        window: Window,
+    ) -> Option<Result<Vec<Answer>, Failure>> {
+        let _place = self.line.admit(site, Family::Data, &self.line.closing).await?;
+        let place = &self.plan.sites[site.at()].site;
+        let answer = self.line.cloud.data(place, questions, period, window).await;
+        self.line.learn(site, Family::Data, answer.as_ref().err());
+        Some(answer)
+    }
+}
+
+/// Id of one node's question.
+fn id(at: usize) -> String {
+    format!("n{at}")
+}
+
 /// A series under the name that people know: CloudWatch calls an expression without a label by its id.
-fn series_of(answer: wavetrain_ports::metrics::Answer) -> Series {
+fn series_of(answer: Answer) -> Series {
     let label = if answer.series.label == JUDGED { "the expression".to_owned() } else { answer.series.label };
     Series { label, ..answer.series }
 }

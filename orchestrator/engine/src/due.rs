@@ -48,6 +48,10 @@ pub struct Measurement {
     pub sites: Vec<SiteIndex>,
     /// Which stretch of time.
     pub window: Window,
+    /// Upgraded nodes to compare; empty for gates that compare nothing.
+    pub upgraded: Vec<NodeIndex>,
+    /// Untouched nodes to compare them with.
+    pub untouched: Vec<NodeIndex>,
 }
 
 /// What should be in flight at `now`.

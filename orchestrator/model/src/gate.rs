@@ -139,6 +139,9 @@ pub struct Series {
     /// The node that it describes; None: more than one, or unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<NodeIndex>,
+    /// Whether that node is untouched, and only there to be compared with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub control: bool,
     /// Points, by time, each time once.
     pub points: Vec<Point>,
     /// Whether the source gave all it has: not after `PartialData`, nor where a value was not a number.

@@ -75,7 +75,7 @@ impl Plan {
     }
 
     /// All node indices.
-    pub fn node_indices(&self) -> impl Iterator<Item = NodeIndex> {
+    pub fn node_indices(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + use<> {
         (0..self.nodes.len() as u32).map(NodeIndex)
     }
 

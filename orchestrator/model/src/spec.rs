@@ -239,6 +239,45 @@ pub enum Check {
     Alarms(Alarms),
     /// CloudWatch metrics of every site concerned.
     Metric(Metric),
+    /// A CloudWatch metric of upgraded nodes beside that of untouched ones.
+    Compare(Compare),
+}
+
+/// Upgraded nodes against untouched nodes of the same strata, node by node, over one stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compare {
+    /// The metric; its dimensions lack the one that names the node.
+    pub metric: MetricStat,
+    /// The dimension that names the node.
+    pub node_dimension: String,
+    /// Seconds that one point stands for.
+    pub period: Seconds,
+    /// How far back a measurement looks, at most.
+    pub window: Seconds,
+    /// How late points may still arrive.
+    pub lag: Seconds,
+    /// Which direction is bad.
+    pub worse: Worse,
+    /// How much worse is still fine, as a share of the untouched nodes' values.
+    pub tolerance: Percent,
+    /// A node is bad when true, and shares of bad nodes are compared; None: the values are.
+    pub bad_if: Option<String>,
+    /// Probability of a false alarm that is accepted, over all looks at one wave.
+    pub alpha: Percent,
+    /// Nodes compared on each side, at most.
+    pub nodes: u32,
+    /// Fewer nodes on a side prove nothing.
+    pub minimum_nodes: u32,
+}
+
+/// Which values of a metric are bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Worse {
+    /// High ones: errors, latency, memory.
+    Higher,
+    /// Low ones: throughput, heartbeats.
+    Lower,
 }
 
 /// A question to CloudWatch's `GetMetricData`, and what its answer means.

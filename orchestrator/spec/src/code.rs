@@ -232,6 +232,9 @@ codes! {
     METRIC_TIMES "E0609"
     "CloudWatch sums metrics up over 1, 5, 10 or 30 seconds or whole minutes, gives at most 100,800 points a \
      call, and a window holds whole periods only."
+    COMPARISON "E0611"
+    "A comparison needs enough upgraded and enough untouched nodes, a level between 0 % and 50 %, and a dimension \
+     that tells one node from another."
     GATE_WAVE "E0610"
     "A gate can only judge waves of its own plan file."
 

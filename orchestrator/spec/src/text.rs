@@ -9,7 +9,7 @@ use crate::tree::Node;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use wavetrain_model::expression::LONGEST;
 use wavetrain_model::fleet::Platform;
-use wavetrain_model::spec::{InstallMode, InsufficientData, Reaction};
+use wavetrain_model::spec::{InstallMode, InsufficientData, Reaction, Worse};
 
 macro_rules! rule {
     (
@@ -338,6 +338,10 @@ impl Vocabulary for Reaction {
 impl Vocabulary for InsufficientData {
     const WORDS: &'static [(&'static str, Self)] =
         &[("inconclusive", Self::Inconclusive), ("fail", Self::Fail), ("ignore", Self::Ignore)];
+}
+
+impl Vocabulary for Worse {
+    const WORDS: &'static [(&'static str, Self)] = &[("higher", Self::Higher), ("lower", Self::Lower)];
 }
 
 /// macOS is missing on purpose: Distributor does not install there.

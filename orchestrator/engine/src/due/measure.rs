@@ -3,7 +3,7 @@
 use super::{Due, Measurement};
 use crate::decide::gate::is_done;
 use crate::decide::wave;
-use crate::gate::{self, first_look};
+use crate::gate::{self, Arms, first_look};
 use wavetrain_model::gate::{Scope, Which};
 use wavetrain_model::id::{GateIndex, SiteIndex, WaveIndex};
 use wavetrain_model::plan::Plan;
@@ -27,7 +27,8 @@ pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
             let next = record.map_or(first, |record| record.last_at.plus(spec.every));
             match gate::window(spec, start, now) {
                 Some(window) if next <= now => {
-                    due.measure.push(Measurement { gate, scope, sites, window });
+                    let Arms { upgraded, untouched } = gate::arms(plan, state, spec, scope);
+                    due.measure.push(Measurement { gate, scope, sites, window, upgraded, untouched });
                 }
                 Some(_) => due.look_again(next),
                 None => due.look_again(next.max(now.plus(spec.every))),

@@ -10,6 +10,7 @@
 //! No reading at all is `inconclusive`: a pass is earned.
 
 mod alarms;
+mod compare;
 mod condition;
 mod kept;
 mod metric;
@@ -17,10 +18,11 @@ mod metric;
 use wavetrain_model::gate::{Evidence, Found, Reading, Scope, Verdict, Window};
 use wavetrain_model::id::SiteIndex;
 use wavetrain_model::plan::Plan;
-use wavetrain_model::spec::{Check, Gate};
+use wavetrain_model::spec::{Check, Compare, Gate, Metric};
 use wavetrain_model::state::{GateRecord, State};
 use wavetrain_model::time::{Seconds, Timestamp};
 
+pub(crate) use compare::{Arms, arms, detectable, too_few};
 pub(crate) use kept::kept;
 
 /// What is judged, and what is known beside the readings.
@@ -48,6 +50,9 @@ impl Judgement {
 
 /// Judges one measurement.
 pub(crate) fn judge(case: Case<'_>, gate: &Gate, readings: &[Reading]) -> Judgement {
+    if let Check::Compare(compare) = &gate.check {
+        return compare::judge(case, compare, readings);
+    }
     let judged = readings.iter().map(|reading| {
         let place = place(case.plan, reading.site);
         match &reading.found {
@@ -74,7 +79,8 @@ fn one(case: Case<'_>, gate: &Gate, place: &str, site: Option<SiteIndex>, found:
     match (&gate.check, found) {
         (Check::Alarms(alarms), Found::Alarms(found)) => alarms::judge(case, alarms, place, found),
         (Check::Metric(metric), Found::Series(found)) => metric::judge(case, metric, place, site, found),
-        (Check::Alarms(_), Found::Series(_)) | (Check::Metric(_), Found::Alarms(_)) => {
+        (Check::Alarms(_) | Check::Compare(_), Found::Series(_))
+        | (Check::Metric(_) | Check::Compare(_), Found::Alarms(_)) => {
             Judgement::new(Verdict::Error, format!("{place}was asked something else"))
         }
     }
@@ -110,6 +116,7 @@ pub(crate) fn query(gate: &Gate) -> String {
     match &gate.check {
         Check::Alarms(alarms) => alarms::query(alarms),
         Check::Metric(metric) => metric::query(metric),
+        Check::Compare(compare) => compare::query(compare),
     }
 }
 
@@ -118,6 +125,7 @@ pub(crate) fn threshold(gate: &Gate) -> String {
     match &gate.check {
         Check::Alarms(alarms) => alarms.fail_if.clone().unwrap_or_else(|| "no alarm in ALARM".to_owned()),
         Check::Metric(metric) => condition::sentence(&metric.condition),
+        Check::Compare(compare) => compare::threshold(compare),
     }
 }
 
@@ -141,7 +149,9 @@ pub(crate) fn first_look(gate: &Gate) -> Seconds {
     let ripe = match &gate.check {
         Check::Alarms(_) => 0,
         // One whole period lies within any two.
-        Check::Metric(metric) => metric.lag.0 + 2 * metric.period.0,
+        Check::Metric(Metric { lag, period, .. }) | Check::Compare(Compare { lag, period, .. }) => {
+            lag.0 + 2 * period.0
+        }
     };
     Seconds(gate.initial_delay.0.max(ripe))
 }
@@ -150,12 +160,13 @@ pub(crate) fn first_look(gate: &Gate) -> Seconds {
 pub(crate) fn window(gate: &Gate, start: Option<Timestamp>, now: Timestamp) -> Option<Window> {
     match &gate.check {
         Check::Alarms(_) => Some(Window { from: now, until: now }),
-        Check::Metric(metric) => {
+        Check::Metric(Metric { lag, period, window, .. })
+        | Check::Compare(Compare { lag, period, window, .. }) => {
             // CloudWatch shifts the points of a window that is not aligned to the period.
-            let period = ms(metric.period);
-            let until = now.0.saturating_sub(ms(metric.lag));
+            let period = ms(*period);
+            let until = now.0.saturating_sub(ms(*lag));
             let until = until - until.rem_euclid(period);
-            let begun = until.saturating_sub(ms(metric.window));
+            let begun = until.saturating_sub(ms(*window));
             let begun = start.map_or(begun, |start| begun.max(start.0));
             let from = begun + (period - begun.rem_euclid(period)) % period;
             (from < until).then_some(Window { from: Timestamp(from), until: Timestamp(until) })

@@ -25,6 +25,7 @@ mod batches;
 mod digest;
 mod files;
 mod fill;
+mod gates;
 mod graph;
 mod order;
 mod questions;
@@ -124,6 +125,11 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         excluded,
         notes,
     };
+    let refusals = gates::refusals(&plan);
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    plan.notes.extend(gates::notes(&plan));
     plan.digest = digest_of(&plan);
     Ok(plan)
 }

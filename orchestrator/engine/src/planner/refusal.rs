@@ -106,6 +106,18 @@ pub(super) fn left_over(nodes: usize, eligible: usize) -> Refusal {
     )
 }
 
+/// A comparison without enough nodes on one side.
+pub(super) fn incomparable(gate: &str, wave: &str, upgraded: u32, untouched: u32, wanted: u32) -> Refusal {
+    refusal(
+        "R0119",
+        format!(
+            "gate {gate} cannot judge wave {wave}: it compares at least {wanted} nodes with as many untouched ones, and there \
+             are {upgraded} and {untouched}"
+        ),
+        "name the waves that the gate judges in its `waves`, make the wave larger, or lower `minimum_nodes`",
+    )
+}
+
 /// What the survey stumbled over, with the nodes concerned per site.
 pub(super) fn blocked(
     spec: &Rollout,

@@ -1,6 +1,7 @@
 //! A cloud of nodes with bits, and a loop that drives the machine against it the way a driver does.
 
 use std::collections::BTreeMap;
+use wavetrain_engine::due::Measurement;
 use wavetrain_engine::input::{Answer, Input, Order, Report, Trouble};
 use wavetrain_engine::{decide, due, evolve};
 use wavetrain_model::agent::Status;
@@ -56,6 +57,8 @@ pub(crate) struct Cloud {
     pub(crate) truth: Vec<Truth>,
     pub(crate) now: Timestamp,
     pub(crate) alarm: AlarmState,
+    /// What CloudWatch's metrics say; unless given, there is no data.
+    pub(crate) metrics: Option<MetricSource>,
     /// Most nodes ever in flight at once.
     pub(crate) peak_in_flight: u32,
     running: Vec<Running>,
@@ -69,6 +72,9 @@ pub(crate) struct Cloud {
     /// Steps until the process dies; None: it lives. A step is a record, or one side of a call.
     pub(crate) steps_left: Option<u64>,
 }
+
+/// What one measurement of a metric gate finds.
+pub(crate) type MetricSource = Box<dyn FnMut(&Measurement) -> Result<Found, String>>;
 
 /// What unwinds out of a turn when the process dies.
 pub(crate) struct Died;
@@ -312,6 +318,7 @@ impl Cloud {
             truth,
             now: Timestamp(1_000_000),
             alarm: AlarmState::Ok,
+            metrics: None,
             peak_in_flight: 0,
             running: Vec::new(),
             commands: 0,
@@ -410,10 +417,12 @@ impl Cloud {
                 transitioned_at: None,
                 reason: "threshold crossed".to_owned(),
             };
-            let reading = |site: &SiteIndex| Reading {
-                site: Some(*site),
-                found: Ok(Found::Alarms(vec![alarm.clone()])),
+            let found = match (&self.plan.spec.gates[measurement.gate.at()].check, &mut self.metrics) {
+                (spec::Check::Alarms(_), _) => Ok(Found::Alarms(vec![alarm])),
+                (_, None) => Ok(Found::Series(Vec::new())),
+                (_, Some(metrics)) => metrics(&measurement),
             };
+            let reading = |site: &SiteIndex| Reading { site: Some(*site), found: found.clone() };
             let readings = measurement.sites.iter().map(reading).collect();
             let (gate, scope, window) = (measurement.gate, measurement.scope, measurement.window);
             self.input(&Input::Measured { gate, scope, window, readings });

@@ -72,9 +72,10 @@ fn gate(
         ),
     }
     let judged = written.waves.map(|judged| of_waves(judged.value.0, waves, problems)).unwrap_or_default();
-    let check = match (written.alarms, written.metric) {
-        (Some(alarms), None) => Check::Alarms(check_alarms(alarms, problems)),
-        (None, Some(metric)) => Check::Metric(metrics::check(metric, problems)?),
+    let check = match (written.alarms, written.metric, written.compare) {
+        (Some(alarms), None, None) => Check::Alarms(check_alarms(alarms, problems)),
+        (None, Some(metric), None) => Check::Metric(metrics::check(metric, problems)?),
+        (None, None, Some(compare)) => Check::Compare(metrics::compare(compare, written.blocker.value.0, problems)?),
         _ => return None,
     };
     Some(Gate {

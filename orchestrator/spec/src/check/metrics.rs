@@ -9,7 +9,7 @@ use crate::shape::Placed;
 use crate::text::{CelText, MathText};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::diagnostic::Span;
-use wavetrain_model::spec::{Ask, CONDITION_VARIABLES, Condition, Metric, MetricStat, Query};
+use wavetrain_model::spec::{Ask, Compare, CONDITION_VARIABLES, Condition, Metric, MetricStat, Query};
 
 /// What stands for the gate's own question.
 const JUDGED: &str = "judged";
@@ -41,6 +41,66 @@ pub fn check(
         lag: written.lag.value.0,
         minimum_samples: written.minimum_samples.value.0,
         condition: condition?,
+    })
+}
+
+/// A comparison; None when it is unusable, which was reported.
+pub fn compare(
+    Placed { value: written, span }: Placed<file::Compare>,
+    is_blocker: bool,
+    problems: &mut Problems,
+) -> Option<Compare> {
+    if is_blocker {
+        problems.error(
+            code::COMPARISON,
+            span,
+            "before a wave begins, nothing of it is upgraded that could be compared",
+            "remove `blocker`",
+        );
+    }
+    let (nodes, minimum) = (&written.nodes, &written.minimum_nodes);
+    if minimum.value.0 > nodes.value.0 {
+        problems.error(
+            code::COMPARISON,
+            minimum.span,
+            format!("at least {} nodes are wanted, but at most {} are compared", minimum.value.0, nodes.value.0),
+            "raise `nodes`, or lower `minimum_nodes`",
+        );
+    }
+    if !(1..=5_000).contains(&written.alpha.value.0.0) {
+        problems.error(
+            code::COMPARISON,
+            written.alpha.span,
+            format!("no test keeps a level of {}", written.alpha.value.0),
+            "write a share above 0% and at most 50%, such as `1%`",
+        );
+    }
+    times(&written.period, &written.window, nodes.value.0, problems);
+    let bad_if = match &written.bad_if {
+        None => None,
+        Some(text) => Some(expression(text, &CONDITION_VARIABLES, problems)?),
+    };
+    let stat = stat(written.namespace, written.name, written.dimensions, written.statistic, span, problems)?;
+    if stat.dimensions.contains_key(&written.node_dimension.value.text) {
+        problems.error(
+            code::COMPARISON,
+            written.node_dimension.span,
+            format!("dimension {} names the node, and stands among `dimensions`", written.node_dimension.value.text),
+            "remove it from `dimensions`: every node is asked for by itself",
+        );
+    }
+    Some(Compare {
+        metric: stat,
+        node_dimension: written.node_dimension.value.text,
+        period: written.period.value.0,
+        window: written.window.value.0,
+        lag: written.lag.value.0,
+        worse: written.worse.value.0,
+        tolerance: written.tolerance.value.0,
+        bad_if,
+        alpha: written.alpha.value.0,
+        nodes: written.nodes.value.0,
+        minimum_nodes: written.minimum_nodes.value.0,
     })
 }
 

@@ -1,13 +1,13 @@
 //! Gates as they are written.
 
 use super::{DAY, HOUR, MINUTE};
-use crate::scalar::{Length, Switch, Text, Whole, Word};
+use crate::scalar::{Length, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, Table, shape};
 use crate::text::{
     AlarmName, CelText, DimensionText, MathText, MetricText, Name, NamespaceText, QueryId, Statistic,
 };
 use wavetrain_model::limit;
-use wavetrain_model::spec::InsufficientData;
+use wavetrain_model::spec::{InsufficientData, Worse};
 
 /// Kinds of checks that a gate can name, those of other versions included.
 pub const GATE_KINDS: [&str; 8] =
@@ -20,8 +20,8 @@ type Dimensions = Table<Text<DimensionText>, Text<DimensionText>, 0, 30>;
 
 shape! {
     /// A check between waves: one kind of check, and how often and how patiently it is made.
-    Gate = "a gate", oneOf ["alarms", "metric"]; later ["compliance", "compare", "prometheus", "http", "probe", "approval"]
-    "this version measures `alarms` and `metric`; a probe belongs in `package`, an approval into a wave" {
+    Gate = "a gate", oneOf ["alarms", "metric", "compare"]; later ["compliance", "prometheus", "http", "probe", "approval"]
+    "this version measures `alarms`, `metric` and `compare`; a probe belongs in `package`, an approval into a wave" {
         /// Name of the gate.
         required name "name": Text<Name>;
         /// Whether it is also watched from the first install to the last bake.
@@ -36,6 +36,8 @@ shape! {
         optional alarms "alarms": Alarms;
         /// CloudWatch metrics in every account and Region of the fleet.
         optional metric "metric": Metric;
+        /// A CloudWatch metric of upgraded nodes beside that of untouched ones.
+        optional compare "compare": Compare;
         /// Time between two measurements.
         defaulted every "every": Length<10, DAY> = "1m";
         /// Time until the first measurement.
@@ -96,6 +98,41 @@ shape! {
         optional fail_if "fail_if": Text<CelText>;
         /// Good when true.
         optional pass_if "pass_if": Text<CelText>;
+    }
+}
+
+shape! {
+    /// Upgraded nodes against untouched nodes of the same accounts, Regions and platforms: is a metric worse on them?
+    Compare = "a comparison" {
+        /// Namespace of the metric.
+        required namespace "namespace": Text<NamespaceText>;
+        /// Name of the metric.
+        required name "name": Text<MetricText>;
+        /// Dimensions of the metric, all but the one that names the node.
+        optional dimensions "dimensions": Dimensions;
+        /// The dimension that names the node.
+        defaulted node_dimension "node_dimension": Text<DimensionText> = "InstanceId";
+        /// `Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, `p99` and so on.
+        defaulted statistic "statistic": Text<Statistic> = "Average";
+        /// What one point stands for: 1, 5, 10 or 30 seconds, or whole minutes.
+        defaulted period "period": Length<1, DAY> = "1m";
+        /// How far back a measurement looks, but never to before the first install, or the end of the wave that is judged.
+        defaulted window "window": Length<1, { 15 * DAY }> = "30m";
+        /// How late points may still arrive.
+        defaulted lag "lag": Length<0, HOUR> = "1m";
+        /// Which values are bad: `higher` or `lower` ones.
+        defaulted worse "worse": Word<Worse> = "higher";
+        /// How much worse is still fine, as a share of the untouched nodes' values.
+        defaulted tolerance "tolerance": Share = "10%";
+        /// A node is bad when true (CEL over `value`, `samples`, `average`, `minimum`, `maximum`, `total`); then shares of bad
+        /// nodes are compared instead of values.
+        optional bad_if "bad_if": Text<CelText>;
+        /// Probability of a false alarm that is accepted, over all looks at one wave.
+        defaulted alpha "alpha": Share = "1%";
+        /// Nodes compared on each side, at most.
+        defaulted nodes "nodes": Whole<2, 500> = "50";
+        /// With fewer nodes on a side, nothing is said.
+        defaulted minimum_nodes "minimum_nodes": Whole<2, 500> = "5";
     }
 }
 

@@ -1,0 +1,288 @@
+//! Canary against control: upgraded nodes beside untouched nodes of the same strata, over the same stretch of time.
+//!
+//! Each node counts once, with its mean: values of one node minutes apart are not independent of each other. A gate looks again
+//! and again, so each look may only spend a part of the level ([`level_of_look`]); that holds whatever the looks have in common.
+
+use super::{Case, Judgement, condition};
+use crate::statistics::power::{Demand, detectable_effect, detectable_rise};
+use crate::statistics::proportion::{Proportion, fisher_test};
+use crate::statistics::rank::{Method, mann_whitney};
+use crate::statistics::sequential::level_of_look;
+use crate::statistics::{Alternative, Error, significant};
+use std::collections::BTreeMap;
+use wavetrain_model::gate::{Found, Level, Reading, Scope, Series, Verdict};
+use wavetrain_model::id::{NodeIndex, StratumIndex, WaveIndex};
+use wavetrain_model::outcome::Outcome;
+use wavetrain_model::plan::Plan;
+use wavetrain_model::quantity::Percent;
+use wavetrain_model::spec::{Check, Compare, Condition, Gate, Worse};
+use wavetrain_model::state::{Forward, State};
+
+/// Power at which the smallest visible effect is told: what one sees four times out of five.
+const POWER: f64 = 0.8;
+
+/// Share of the nodes asked that must report.
+const REPORTING: Percent = Percent::whole(90);
+
+/// Nodes to compare.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arms {
+    pub(crate) upgraded: Vec<NodeIndex>,
+    pub(crate) untouched: Vec<NodeIndex>,
+}
+
+/// The nodes that a gate compares now; none for other kinds of gates.
+///
+/// From every stratum as many untouched nodes as upgraded ones. The untouched ones are taken from the end of the order: those are
+/// touched last, so the same nodes serve from look to look.
+pub(crate) fn arms(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Arms {
+    let Check::Compare(compare) = &gate.check else { return Arms::default() };
+    let is_upgraded = |node: &NodeIndex| {
+        let forward = state.nodes[node.at()].forward;
+        let of_scope = match scope {
+            Scope::Wave(wave) | Scope::Blocker(wave) => plan.nodes[node.at()].wave == Some(wave),
+            Scope::Guard => true,
+        };
+        of_scope && matches!(forward, Forward::Finished(Outcome::Succeeded | Outcome::Already))
+    };
+    // By rank, so that every stratum is heard when there are more than can be asked.
+    let mut candidates: Vec<NodeIndex> = plan.node_indices().filter(is_upgraded).collect();
+    candidates.sort_by_key(|node| (plan.nodes[node.at()].rank, *node));
+    candidates.truncate(compare.nodes as usize);
+    let mut upgraded: BTreeMap<StratumIndex, Vec<NodeIndex>> = BTreeMap::new();
+    for node in candidates {
+        upgraded.entry(plan.nodes[node.at()].stratum).or_default().push(node);
+    }
+    let mut untouched: BTreeMap<StratumIndex, Vec<NodeIndex>> = BTreeMap::new();
+    for node in plan.node_indices().rev() {
+        let stratum = plan.nodes[node.at()].stratum;
+        let Some(wanted) = upgraded.get(&stratum) else { continue };
+        let found = untouched.entry(stratum).or_default();
+        if found.len() < wanted.len() && state.nodes[node.at()].forward == Forward::Waiting {
+            found.push(node);
+        }
+    }
+    Arms {
+        upgraded: upgraded.into_values().flatten().collect(),
+        untouched: untouched.into_values().flatten().collect(),
+    }
+}
+
+/// Judges all sites together: arms are matched by stratum, not by site.
+pub(super) fn judge(case: Case<'_>, compare: &Compare, readings: &[Reading]) -> Judgement {
+    let mut sides = [Side::default(), Side::default()];
+    for reading in readings {
+        let place = super::place(case.plan, reading.site);
+        match &reading.found {
+            Err(message) => {
+                return Judgement::new(Verdict::Error, format!("{place}could not be measured: {message}"));
+            }
+            Ok(Found::Alarms(_)) => {
+                return Judgement::new(Verdict::Error, format!("{place}was asked something else"));
+            }
+            Ok(Found::Series(all)) => {
+                for series in all {
+                    sides[usize::from(series.control)].take(compare, series);
+                }
+            }
+        }
+    }
+    let [upgraded, untouched] = sides;
+    let look = u64::from(case.record.map_or(0, |record| record.samples)) + 1;
+    if let Some(lack) = lack(compare, &upgraded, &untouched) {
+        return Judgement::new(Verdict::Inconclusive, lack);
+    }
+    match tested(compare, &upgraded, &untouched, look) {
+        Err(error) => Judgement::new(Verdict::Error, format!("not comparable: {error}")),
+        Ok(judgement) if judgement.verdict == Verdict::Fail => judgement,
+        Ok(_) if !(upgraded.complete && untouched.complete) => {
+            Judgement::new(Verdict::Inconclusive, "CloudWatch gave only a part of the data".to_owned())
+        }
+        Ok(judgement) => judgement,
+    }
+}
+
+/// What one side of the comparison brought home.
+struct Side {
+    asked: u32,
+    values: Vec<f64>,
+    bad: Vec<Result<bool, String>>,
+    complete: bool,
+}
+
+impl Default for Side {
+    fn default() -> Self {
+        Self { asked: 0, values: Vec::new(), bad: Vec::new(), complete: true }
+    }
+}
+
+impl Side {
+    fn take(&mut self, compare: &Compare, series: &Series) {
+        self.asked += 1;
+        self.complete &= series.complete;
+        if series.points.is_empty() {
+            return;
+        }
+        let total: f64 = series.points.iter().map(|point| point.value.get()).sum();
+        self.values.push(total / series.points.len() as f64);
+        if let Some(bad_if) = &compare.bad_if {
+            let condition = Condition { fail_if: Some(bad_if.clone()), pass_if: None };
+            let judged = condition::judge(&condition, series, 1).map_err(|error| error.to_string());
+            self.bad.push(judged.map(|verdict| verdict == Verdict::Fail));
+        }
+    }
+
+    fn reporting(&self) -> u32 {
+        self.values.len() as u32
+    }
+
+    fn share(&self) -> Result<Proportion, String> {
+        let mut bad = 0;
+        for judged in &self.bad {
+            bad += u64::from(judged.clone()?);
+        }
+        Proportion::new(bad, self.bad.len() as u64).map_err(|error| error.to_string())
+    }
+}
+
+/// Why a comparison would prove nothing.
+fn lack(compare: &Compare, upgraded: &Side, untouched: &Side) -> Option<String> {
+    for (side, what) in [(upgraded, "upgraded"), (untouched, "untouched")] {
+        let (reporting, asked, least) = (side.reporting(), side.asked, compare.minimum_nodes);
+        if asked < least {
+            return Some(format!("{asked} {what} nodes to compare, at least {least} are wanted"));
+        }
+        let silent = asked - reporting;
+        if Percent(10_000 - REPORTING.0).is_exceeded_by(silent, asked) {
+            return Some(format!(
+                "{reporting} of {asked} {what} nodes report, at least {REPORTING} are wanted"
+            ));
+        }
+        if reporting < least {
+            return Some(format!("{reporting} {what} nodes report, at least {least} are wanted"));
+        }
+    }
+    None
+}
+
+fn tested(compare: &Compare, upgraded: &Side, untouched: &Side, look: u64) -> Result<Judgement, String> {
+    let alpha = alpha(compare);
+    let level = level_of_look(look, alpha).map_err(|error| error.to_string())?;
+    let (p, statistic) = match &compare.bad_if {
+        Some(_) => by_share(upgraded, untouched)?,
+        None => by_rank(compare, upgraded, untouched).map_err(|error| error.to_string())?,
+    };
+    let is_worse = level.is_some_and(|level| significant(p, level));
+    let name = &compare.metric.name;
+    let sees = sees(compare, u64::from(upgraded.reporting()), u64::from(untouched.reporting()));
+    let sentence = match (is_worse, level) {
+        (true, Some(level)) => {
+            format!("{name} is worse: {statistic}, p {p:.2e} at level {level:.2e} of look {look}")
+        }
+        _ => format!("{name} is not worse: {statistic}, p {p:.2}; {sees}"),
+    };
+    let verdict = if is_worse { Verdict::Fail } else { Verdict::Pass };
+    Ok(Judgement { verdict, sentence, statistic })
+}
+
+fn by_share(upgraded: &Side, untouched: &Side) -> Result<(f64, String), String> {
+    let (canary, control) = (upgraded.share()?, untouched.share()?);
+    let statistic = format!(
+        "{} of {} upgraded and {} of {} untouched nodes are bad",
+        canary.events(),
+        canary.trials(),
+        control.events(),
+        control.trials()
+    );
+    Ok((fisher_test(canary, control, Alternative::Greater).p, statistic))
+}
+
+fn by_rank(compare: &Compare, upgraded: &Side, untouched: &Side) -> Result<(f64, String), Error> {
+    let tolerance = f64::from(compare.tolerance.0) / 10_000.0;
+    let (alternative, factor) = match compare.worse {
+        Worse::Higher => (Alternative::Greater, 1.0 + tolerance),
+        Worse::Lower => (Alternative::Less, 1.0 - tolerance),
+    };
+    let allowed: Vec<f64> = untouched.values.iter().map(|value| value * factor).collect();
+    let test = mann_whitney(&upgraded.values, &allowed, alternative, Method::Auto)?;
+    let statistic = format!(
+        "mean {} of {} upgraded against {} of {} untouched nodes, probability of superiority {:.2}",
+        mean(&upgraded.values),
+        upgraded.values.len(),
+        mean(&untouched.values),
+        untouched.values.len(),
+        test.superiority
+    );
+    Ok((test.p, statistic))
+}
+
+fn mean(values: &[f64]) -> String {
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    Level::new(mean).map_or_else(|| "?".to_owned(), |level| level.to_string())
+}
+
+fn alpha(compare: &Compare) -> f64 {
+    f64::from(compare.alpha.0) / 10_000.0
+}
+
+/// The smallest effect that a comparison of so many nodes shows four times out of five, as a sentence.
+fn sees(compare: &Compare, upgraded: u64, untouched: u64) -> String {
+    let unseen = || "no effect could be seen with so few nodes".to_owned();
+    let Ok(demand) = Demand::new(alpha(compare), POWER) else { return unseen() };
+    match &compare.bad_if {
+        Some(_) => match detectable_rise(upgraded, untouched, 0.01, demand) {
+            Ok(Some(rise)) => format!("a rise from 1 % to {:.0} % bad nodes would be seen", rise.to * 100.0),
+            Ok(None) | Err(_) => unseen(),
+        },
+        None => match detectable_effect(upgraded, untouched, demand) {
+            Ok(Some(effect)) => {
+                format!("a shift of {:.1} standard deviations would be seen", effect.standard_deviations)
+            }
+            Ok(None) | Err(_) => unseen(),
+        },
+    }
+}
+
+/// What a gate can see in a wave at best, as a sentence; None for gates that compare nothing.
+pub(crate) fn detectable(plan: &Plan, gate: &Gate, wave: WaveIndex) -> Option<String> {
+    let Check::Compare(compare) = &gate.check else { return None };
+    let nodes = u64::from(plan.waves[wave.at()].size.min(compare.nodes));
+    let untouched = u64::from(untouched_after(plan, wave).min(compare.nodes)).min(nodes);
+    let sees = sees(compare, nodes, untouched);
+    Some(format!(
+        "gate {} compares {nodes} nodes of wave {} with {untouched}: {sees}",
+        gate.name,
+        plan.wave_name(wave)
+    ))
+}
+
+/// Nodes of the plan that are not touched before or with a wave, as far as the order of waves tells.
+fn untouched_after(plan: &Plan, wave: WaveIndex) -> u32 {
+    let is_left = |node: &&wavetrain_model::plan::PlannedNode| node.wave.is_none_or(|of| of > wave);
+    plan.nodes.iter().filter(is_left).count() as u32
+}
+
+/// Nodes that a gate wants to compare in a wave and cannot have, as (upgraded, untouched, wanted).
+pub(crate) fn too_few(plan: &Plan, gate: &Gate, wave: WaveIndex) -> Option<(u32, u32, u32)> {
+    let Check::Compare(compare) = &gate.check else { return None };
+    let (upgraded, untouched) = (plan.waves[wave.at()].size, untouched_after(plan, wave));
+    let wanted = compare.minimum_nodes;
+    (upgraded < wanted || untouched < wanted).then_some((upgraded, untouched, wanted))
+}
+
+pub(super) fn query(compare: &Compare) -> String {
+    let stat = &compare.metric;
+    format!(
+        "GetMetricData {} {}/{} by {} every {}, upgraded against untouched nodes",
+        stat.statistic, stat.namespace, stat.name, compare.node_dimension, compare.period
+    )
+}
+
+pub(super) fn threshold(compare: &Compare) -> String {
+    let test = match (&compare.bad_if, compare.worse) {
+        (Some(bad_if), _) => format!("more nodes with {bad_if}, Fisher's exact test"),
+        (None, Worse::Higher) => format!("higher by more than {}, Mann–Whitney U", compare.tolerance),
+        (None, Worse::Lower) => format!("lower by more than {}, Mann–Whitney U", compare.tolerance),
+    };
+    format!("{test}, level {} over all looks", compare.alpha)
+}
