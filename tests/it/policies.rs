@@ -32,6 +32,7 @@ fn called() -> BTreeSet<String> {
         ("get_document()", "ssm:GetDocument"),
         ("list_document_versions()", "ssm:ListDocumentVersions"),
         ("describe_alarms()", "cloudwatch:DescribeAlarms"),
+        ("get_metric_data()", "cloudwatch:GetMetricData"),
         ("describe_alarm_history()", "cloudwatch:DescribeAlarmHistory"),
         ("list_documents()", "ssm:ListDocuments"),
         ("list_tags_for_resource()", "ssm:ListTagsForResource"),

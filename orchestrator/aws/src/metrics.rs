@@ -51,7 +51,10 @@ pub(crate) async fn data(
     }
     let answers = found.into_iter().map(|((id, label), gathered)| {
         let points = gathered.points.into_iter().map(|(at, value)| Point { at, value }).collect();
-        Answer { id, series: Series { label, node: None, control: false, points, complete: !gathered.is_partial } }
+        Answer {
+            id,
+            series: Series { label, node: None, control: false, points, complete: !gathered.is_partial },
+        }
     });
     Ok(answers.collect())
 }

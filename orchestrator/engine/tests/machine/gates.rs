@@ -59,13 +59,13 @@ fn series(measurement: &Measurement, value: f64) -> Series {
     Series { label: "crashes".to_owned(), node: None, control: false, points, complete: true }
 }
 
-fn always(value: f64) -> Option<cloud::MetricSource> {
-    Some(Box::new(move |measurement| Ok(Found::Series(vec![series(measurement, value)]))))
+fn always(value: f64) -> cloud::MetricSource {
+    Box::new(move |measurement| Ok(Found::Series(vec![series(measurement, value)])))
 }
 
 /// Values of the nodes that are compared: a slow drift over nodes, and what the upgraded ones have on top.
-fn beside(extra: f64) -> Option<cloud::MetricSource> {
-    Some(Box::new(move |measurement| {
+fn beside(extra: f64) -> cloud::MetricSource {
+    Box::new(move |measurement| {
         let upgraded = measurement.upgraded.iter().map(|node| (*node, false, extra));
         let all = upgraded.chain(measurement.untouched.iter().map(|node| (*node, true, 0.0)));
         let series = all.map(|(node, control, extra)| Series {
@@ -74,7 +74,7 @@ fn beside(extra: f64) -> Option<cloud::MetricSource> {
             ..series(measurement, 100.0 + f64::from(node.0 % 17) + extra)
         });
         Ok(Found::Series(series.collect()))
-    }))
+    })
 }
 
 fn with(gate: Gate, sizes: &[u32]) -> Cloud {
@@ -103,7 +103,7 @@ fn record(cloud: &Cloud) -> &wavetrain_model::state::GateRecord {
 #[test]
 fn a_wave_passes_on_numbers_from_after_it_settled() {
     let mut cloud = with(metric_gate(), &[5, 5]);
-    cloud.metrics = always(3.0);
+    cloud.metrics = Some(always(3.0));
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
     let settled =
@@ -121,7 +121,7 @@ fn a_wave_passes_on_numbers_from_after_it_settled() {
 #[test]
 fn one_bad_number_too_many_rolls_back_and_says_so() {
     let mut cloud = with(Gate { failure_limit: 1, ..metric_gate() }, &[5, 5]);
-    cloud.metrics = always(8.0);
+    cloud.metrics = Some(always(8.0));
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::RolledBack));
     let record = record(&cloud);
@@ -155,7 +155,7 @@ fn partial_data_may_fail_but_never_pass() {
 #[test]
 fn a_shadow_gate_is_judged_and_decides_nothing() {
     let mut cloud = with(Gate { dry_run: true, ..metric_gate() }, &[5, 5]);
-    cloud.metrics = always(8.0);
+    cloud.metrics = Some(always(8.0));
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
     let verdicts =
@@ -166,7 +166,7 @@ fn a_shadow_gate_is_judged_and_decides_nothing() {
 #[test]
 fn a_gate_of_one_wave_leaves_the_others_alone() {
     let mut cloud = with(Gate { waves: vec![WaveIndex(1)], ..metric_gate() }, &[5, 5, 5]);
-    cloud.metrics = always(3.0);
+    cloud.metrics = Some(always(3.0));
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
     let scopes: Vec<Scope> = cloud
@@ -182,7 +182,7 @@ fn a_gate_of_one_wave_leaves_the_others_alone() {
 #[test]
 fn a_counted_gate_is_not_measured_any_more_once_it_is_content() {
     let mut cloud = with(Gate { count: Some(3), ..metric_gate() }, &[5]);
-    cloud.metrics = always(3.0);
+    cloud.metrics = Some(always(3.0));
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
     assert_eq!(record(&cloud).samples, 3);
@@ -212,7 +212,7 @@ fn too_many_unclear_measurements_are_a_verdict() {
 #[test]
 fn the_first_look_waits_for_the_initial_delay_and_the_bake_is_no_longer_for_it() {
     let mut cloud = with(Gate { initial_delay: Seconds::minutes(5), ..metric_gate() }, &[5]);
-    cloud.metrics = always(3.0);
+    cloud.metrics = Some(always(3.0));
     cloud.run_until_over();
     let at = |wanted: fn(&Event) -> bool| {
         cloud.log.iter().find(|entry| wanted(&entry.event)).map(|entry| entry.at)
@@ -250,7 +250,7 @@ fn a_guard_stops_installs_in_the_tick_of_its_verdict_and_rolls_back_in_the_next(
 #[test]
 fn a_canary_no_worse_than_its_control_passes_and_says_what_would_have_been_seen() {
     let mut cloud = with(compare_gate(), &[20, 100]);
-    cloud.metrics = beside(0.0);
+    cloud.metrics = Some(beside(0.0));
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed), "{:?}", record(&cloud));
     let sentence = &record(&cloud).sentence;
@@ -260,7 +260,7 @@ fn a_canary_no_worse_than_its_control_passes_and_says_what_would_have_been_seen(
 #[test]
 fn a_canary_worse_than_its_control_fails_at_the_first_look_that_counts() {
     let mut cloud = with(compare_gate(), &[20, 100]);
-    cloud.metrics = beside(60.0);
+    cloud.metrics = Some(beside(60.0));
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::RolledBack));
     assert_eq!((record(&cloud).samples, record(&cloud).judged), (1, Some(Verdict::Fail)));
@@ -270,7 +270,7 @@ fn a_canary_worse_than_its_control_fails_at_the_first_look_that_counts() {
 #[test]
 fn a_little_worse_is_within_the_tolerance() {
     let mut cloud = with(compare_gate(), &[20, 100]);
-    cloud.metrics = beside(6.0);
+    cloud.metrics = Some(beside(6.0));
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed), "{:?}", record(&cloud));
 }
@@ -282,7 +282,7 @@ fn shares_of_bad_nodes_are_compared_too() {
     compare.bad_if = Some("average > 150".to_owned());
     for (extra, ending) in [(0.0, Ending::Completed), (60.0, Ending::RolledBack)] {
         let mut cloud = with(gate.clone(), &[20, 100]);
-        cloud.metrics = beside(extra);
+        cloud.metrics = Some(beside(extra));
         cloud.run_until_over();
         assert_eq!(cloud.state.phase, Phase::Ended(ending), "{:?}", record(&cloud));
     }

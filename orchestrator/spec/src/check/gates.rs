@@ -75,7 +75,9 @@ fn gate(
     let check = match (written.alarms, written.metric, written.compare) {
         (Some(alarms), None, None) => Check::Alarms(check_alarms(alarms, problems)),
         (None, Some(metric), None) => Check::Metric(metrics::check(metric, problems)?),
-        (None, None, Some(compare)) => Check::Compare(metrics::compare(compare, written.blocker.value.0, problems)?),
+        (None, None, Some(compare)) => {
+            Check::Compare(metrics::compare(compare, written.blocker.value.0, problems)?)
+        }
         _ => return None,
     };
     Some(Gate {

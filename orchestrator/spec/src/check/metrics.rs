@@ -9,7 +9,7 @@ use crate::shape::Placed;
 use crate::text::{CelText, MathText};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::diagnostic::Span;
-use wavetrain_model::spec::{Ask, Compare, CONDITION_VARIABLES, Condition, Metric, MetricStat, Query};
+use wavetrain_model::spec::{Ask, CONDITION_VARIABLES, Compare, Condition, Metric, MetricStat, Query};
 
 /// What stands for the gate's own question.
 const JUDGED: &str = "judged";
@@ -63,7 +63,10 @@ pub fn compare(
         problems.error(
             code::COMPARISON,
             minimum.span,
-            format!("at least {} nodes are wanted, but at most {} are compared", minimum.value.0, nodes.value.0),
+            format!(
+                "at least {} nodes are wanted, but at most {} are compared",
+                minimum.value.0, nodes.value.0
+            ),
             "raise `nodes`, or lower `minimum_nodes`",
         );
     }
@@ -85,7 +88,10 @@ pub fn compare(
         problems.error(
             code::COMPARISON,
             written.node_dimension.span,
-            format!("dimension {} names the node, and stands among `dimensions`", written.node_dimension.value.text),
+            format!(
+                "dimension {} names the node, and stands among `dimensions`",
+                written.node_dimension.value.text
+            ),
             "remove it from `dimensions`: every node is asked for by itself",
         );
     }
