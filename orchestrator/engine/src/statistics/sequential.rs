@@ -11,9 +11,11 @@
 //! | are the canary's values above the control's? | [`Series`] | given the past, the values of a look are independent, and canary's (less the margin) are stochastically no larger than control's; the distribution may be any and change from look to look |
 //! | anything, also about the same nodes again and again | [`level_of_look`] with an ordinary test | what that test assumes, once per look; looks may depend on each other in any way |
 //!
-//! The first three multiply evidence from look to look, so a look must bring *new* trials. Nodes that differ for good (a canary
-//! that has always been slower) are a lasting difference, and these tests find it: compare differences to each node's
-//! own past, allow a margin, or use the last row, which is right for "nodes that have failed so far".
+//! The first three multiply evidence from look to look, so every look must bring *new* trials. Nodes that differ for good break
+//! that: canaries that have always been slower by chance are a lasting difference, and [`Series`] finds it, rightly, within hours.
+//! Differences to each node's own past help but do not suffice, because the past is only known to some precision; together with
+//! a [`Margin`] of half a deviation they do (the bench `sequential` has the figures). For "which nodes have failed so far", where the same
+//! nodes are looked at again, only the last row is right. It is slow for regressions that come late, because totals dilute them.
 
 use super::discrete::{Binomial, Unimodal};
 use super::proportion::Proportion;
