@@ -14,6 +14,7 @@ import sys
 import botocore.exceptions
 
 import door
+import gates
 import model
 
 NOTHING = "00000000-0000-0000-0000-000000000000"
@@ -46,6 +47,8 @@ def own_reasons(world):
     invocation = {"CommandId": command, "InstanceId": node}
     instances = {"ResourceType": "ManagedInstance", "ResourceId": node}
     one_tag = {"Tags": [{"Key": "k", "Value": "v"}]}
+    datum = {"Namespace": "Mine", "MetricData": [{"MetricName": "own", "Value": 1.0}]}
+    of_metric = gates.data_of([gates.stat("a", "tool_crashes")], world)
     of_commands_only = [{"key": "ExecutionStage", "value": "Complete"}]
     bad_node_filter = [{"Key": "Colour", "Values": ["red"]}]
     offline_kind = [{"Key": "PingStatus", "Values": ["Asleep"]}]
@@ -84,6 +87,15 @@ def own_reasons(world):
         (world.cloudwatch, "describe_alarms", "InvalidNextToken", {"NextToken": NO_PAGE}),
         (world.cloudwatch, "set_alarm_state", "ResourceNotFound",
          {"AlarmName": "nothing", "StateValue": "OK", "StateReason": "x"}),
+        (world.cloudwatch, "set_alarm_state", "InvalidFormatFault",
+         {"AlarmName": "tool-errors", "StateValue": "OK", "StateReason": "x", "StateReasonData": "{"}),
+        (world.cloudwatch, "delete_alarms", "ResourceNotFound", {"AlarmNames": ["nothing"]}),
+        (world.cloudwatch, "get_metric_data", "InvalidNextToken", of_metric | {"NextToken": NO_PAGE}),
+        (world.cloudwatch, "list_metrics", "InvalidParameterValueException", {"NextToken": NO_PAGE}),
+        (world.cloudwatch, "put_metric_data", "InvalidParameterValueException", datum | {"Namespace": "AWS/EC2"}),
+        (world.cloudwatch, "put_metric_data", "MissingRequiredParameterException", {"Namespace": "Mine"}),
+        (world.cloudwatch, "put_metric_data", "InvalidParameterCombinationException",
+         {"Namespace": "Mine", "MetricData": [{"MetricName": "own", "Value": 1.0, "Values": [1.0]}]}),
     ]
 
 
@@ -112,6 +124,10 @@ def arguments_of(operation, node):
         "ListDocumentVersions": {"Name": "tool"},
         "ListTagsForResource": resource,
         "SendCommand": {"DocumentName": "AWS-ConfigureAWSPackage", "InstanceIds": [node]},
+        "DeleteAlarms": {"AlarmNames": ["tool-errors"]},
+        "GetMetricData": {"MetricDataQueries": [], "StartTime": 0, "EndTime": 1},
+        "PutMetricAlarm": {"AlarmName": "x", "EvaluationPeriods": 1, "ComparisonOperator": "LessThanThreshold"},
+        "PutMetricData": {"Namespace": "Mine"},
         "SetAlarmState": {"AlarmName": "tool-errors", "StateValue": "OK", "StateReason": "x"},
         "AssumeRole": {"RoleArn": door.ROLE, "RoleSessionName": "errors"},
     }.get(operation, {})

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::cloudwatch::StatusCode;
 use crate::api::{ApiError, Delivery};
 use crate::clock::WorldTime;
 use crate::random::Chance;
@@ -53,6 +54,11 @@ pub struct Fault {
     pub short_pages: bool,
     /// Invocations that are not finished show these status details, which nobody knows.
     pub unknown_status: Option<String>,
+    /// Metric data can be read only so many seconds later than otherwise.
+    pub metric_lag_seconds: Option<i64>,
+    /// Queries for metric data are answered with this status inside a success: `PartialData` with half of the points,
+    /// `InternalError` or `Forbidden` with none.
+    pub metric_status: Option<StatusCode>,
 }
 
 /// An error answered by a fault.
@@ -107,6 +113,8 @@ impl Fault {
             self.listing_lag_seconds.is_some(),
             self.short_pages,
             self.unknown_status.is_some(),
+            self.metric_lag_seconds.is_some(),
+            self.metric_status.is_some(),
         ];
         match effects.iter().filter(|effect| **effect).count() {
             1 => Ok(()),
@@ -162,6 +170,10 @@ pub struct Judgement {
     pub short_pages: bool,
     /// Status details shown for unfinished invocations.
     pub unknown_status: Option<String>,
+    /// Metric data arrive so much later.
+    pub metric_lag_seconds: Option<i64>,
+    /// Status of every query for metric data.
+    pub metric_status: Option<StatusCode>,
 }
 
 /// The faults of a world with their counters.
@@ -284,6 +296,8 @@ impl Judgement {
             self.delivery = Delivery::Garbled;
         }
         self.short_pages |= fault.short_pages;
+        self.metric_lag_seconds = self.metric_lag_seconds.or(fault.metric_lag_seconds);
+        self.metric_status = self.metric_status.or(fault.metric_status);
         self.listing_lag_seconds = self.listing_lag_seconds.or(fault.listing_lag_seconds);
         if self.unknown_status.is_none() {
             self.unknown_status.clone_from(&fault.unknown_status);

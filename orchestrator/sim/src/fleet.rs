@@ -8,7 +8,7 @@ use crate::agent::local::{Agent, Bits, InstallState, Phase};
 use crate::clock::WorldTime;
 use crate::package::Catalogue;
 use crate::random::Chance;
-use crate::record::History;
+use crate::record::{BitsChange, History};
 use crate::world_file::{NodeGroup, PartialTag, Trouble, WorldFile};
 
 /// Index of a node in its world.
@@ -63,6 +63,17 @@ pub struct Preinstalled {
     manifest_cached: bool,
 }
 
+/// What was installed of a product at some moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// Version; `None` when absent.
+    pub version: Option<&'a str>,
+    /// Whether debris lay about.
+    pub debris: bool,
+    /// Since when; `None` for what was there when the world began.
+    pub since: Option<WorldTime>,
+}
+
 /// One managed node.
 #[derive(Debug)]
 pub struct Node {
@@ -82,6 +93,8 @@ pub struct Node {
     pub reach: Reach,
     /// When that last changed, which is also the last ping of a node that is not online.
     pub reach_since: WorldTime,
+    /// When that changed, and what it was before, oldest first.
+    pub reach_changes: Vec<(WorldTime, Reach)>,
     /// Package actions fail until then.
     pub locked_until: Option<WorldTime>,
     /// Factor on durations.
@@ -106,6 +119,35 @@ impl Node {
             .find(|(name, _)| **name == *product)
             .map(|(_, bits)| bits.clone())
             .unwrap_or_default()
+    }
+
+    /// What was installed of a product at a moment of the past.
+    pub fn held_at(&self, product: &str, at: WorldTime) -> Held<'_> {
+        let mut changes = self.history.bits.iter().filter(|change| *change.product == *product);
+        if let Some(last) = changes.clone().rev().find(|change| change.at <= at) {
+            // Debris alone does not make the version newer.
+            let same = |change: &&BitsChange| change.at <= at && change.from != change.to;
+            let since = changes.rfind(same).map(|change| change.at);
+            return Held { version: last.to.as_deref(), debris: last.debris, since };
+        }
+        if let Some(first) = changes.next() {
+            return Held { version: first.from.as_deref(), debris: false, since: None };
+        }
+        let bits = self.bits.iter().find(|(name, _)| **name == *product).map(|(_, bits)| bits);
+        let debris = bits.is_some_and(|bits| bits.debris);
+        Held { version: bits.and_then(|bits| bits.version.as_deref()), debris, since: None }
+    }
+
+    /// Whether the node could be reached at a moment of the past.
+    pub fn reach_at(&self, at: WorldTime) -> Reach {
+        self.reach_changes.iter().find(|(changed, _)| *changed > at).map_or(self.reach, |(_, before)| *before)
+    }
+
+    /// Changes whether the node can be reached, and remembers what was before.
+    pub fn set_reach(&mut self, reach: Reach, now: WorldTime) {
+        let before = std::mem::replace(&mut self.reach, reach);
+        self.reach_changes.push((now, before));
+        self.reach_since = now;
     }
 
     /// Sets what is installed of a product; gives what was.
@@ -339,6 +381,7 @@ fn new_node(
         reach: if offline { Reach::Offline } else { Reach::Online },
         // Long enough ago for the service to have noticed.
         reach_since: start.plus_seconds(if offline { -3600 } else { -86_400 }),
+        reach_changes: Vec::new(),
         locked_until: None,
         slowness: low + (high - low) * chance.named("slowness").fraction(),
         bits: Vec::new(),

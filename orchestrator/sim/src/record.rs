@@ -102,6 +102,7 @@ pub(crate) fn brief(request: &Request) -> String {
                 input.alarm_names.as_ref().map_or(0, Vec::len),
                 input.alarm_name_prefix.as_deref().unwrap_or_default()
             ),
+            Request::CloudWatch(request) => brief_metrics(request),
             _ => String::new(),
         };
     };
@@ -135,6 +136,31 @@ pub(crate) fn brief(request: &Request) -> String {
             format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
         }
         ssm::Request::ListDocumentVersions(input) => format!("name={}", input.name),
+        _ => String::new(),
+    }
+}
+
+fn brief_metrics(request: &cloudwatch::Request) -> String {
+    match request {
+        cloudwatch::Request::GetMetricData(input) => {
+            let queries = input.metric_data_queries.as_deref().unwrap_or_default();
+            let expressions = queries.iter().filter(|query| query.expression.is_some()).count();
+            let at =
+                |at: Option<crate::api::Timestamp>| at.map_or(0, crate::api::Timestamp::as_millis) / 1000;
+            let (from, until) = (at(input.start_time), at(input.end_time));
+            format!("queries={} expressions={expressions} from={from} until={until}", queries.len())
+        }
+        cloudwatch::Request::PutMetricData(input) => {
+            let data = input.metric_data.as_ref().map_or(0, Vec::len);
+            format!("namespace={} data={data}", input.namespace)
+        }
+        cloudwatch::Request::PutMetricAlarm(input) => format!("name={}", input.alarm_name),
+        cloudwatch::Request::SetAlarmState(input) => {
+            format!("name={} state={}", input.alarm_name, input.state_value)
+        }
+        cloudwatch::Request::DeleteAlarms(input) => {
+            format!("names={}", input.alarm_names.as_ref().map_or(0, Vec::len))
+        }
         _ => String::new(),
     }
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use crate::agent::local::Bits;
 use crate::agent::run::Report;
-use crate::api::cloudwatch::{self as api_cloudwatch, StateValue};
+use crate::api::cloudwatch::StateValue;
 use crate::api::{ApiError, Caller, Reply, Request, Response, ssm as api_ssm, sts as api_sts};
 use crate::clock::{Schedule, WorldTime};
-use crate::cloudwatch::{self, Alarm, SiteAlarms, Tally};
+use crate::cloudwatch::{Alarm, Emitter, SiteAlarms, Stored, Tally};
 use crate::fault::{self, Fault, Faults, Judgement};
 use crate::fleet::{Fleet, Node, NodeIndex, Reach, Site};
 use crate::package::{Catalogue, Package};
@@ -79,7 +79,11 @@ pub struct World {
     /// Invocations that were sent and are not over, by node.
     pub(crate) active: BTreeMap<NodeIndex, Vec<InvocationRef>>,
     sites: BTreeMap<(String, String), SiteIndex>,
-    alarms: Vec<SiteAlarms>,
+    pub(crate) alarms: Vec<SiteAlarms>,
+    /// Metrics that nodes report.
+    pub(crate) emitters: Vec<Emitter>,
+    /// Metric data that callers put, of each site.
+    pub(crate) stored_metrics: Vec<Stored>,
     /// Alarms that depend on what is installed, by product: only these are looked at when bits change.
     watched: BTreeMap<String, Vec<(SiteIndex, String)>>,
     tally: Tally,
@@ -119,7 +123,9 @@ impl World {
             schedule: Schedule::default(),
             active: BTreeMap::new(),
             sites,
-            alarms: vec![SiteAlarms::new(); fleet.sites.len()],
+            alarms: vec![SiteAlarms::default(); fleet.sites.len()],
+            emitters: Emitter::all(file),
+            stored_metrics: vec![Stored::default(); fleet.sites.len()],
             watched: BTreeMap::new(),
             tally: Tally::default(),
             tokens: Tokens::new(file, chance.named("tokens")),
@@ -149,7 +155,7 @@ impl World {
                 continue;
             }
             let index = index as SiteIndex;
-            self.alarms[index as usize].insert(file.name.clone(), Alarm::from_file(file, self.start));
+            self.alarms[index as usize].live.insert(file.name.clone(), Alarm::from_file(file, self.start));
             if let Some(when) = &file.raised_when {
                 self.watched.entry(when.package.clone()).or_default().push((index, file.name.clone()));
             }
@@ -214,7 +220,8 @@ impl World {
                 self.follow_condition(site, &name, condition);
             }
             Happening::AlarmChanges { site, name, state } => {
-                if let Some(alarm) = self.alarms[site as usize].get_mut(&name) {
+                self.evaluate_alarms(site);
+                if let Some(alarm) = self.alarms[site as usize].live.get_mut(&name) {
                     alarm.set(state, "Changed as the world file says", self.now);
                 }
             }
@@ -265,7 +272,7 @@ impl World {
     fn judge_alarms(&mut self, product: &str, changed: Option<SiteIndex>) {
         let Some(watched) = self.watched.get(product) else { return };
         for (site, name) in watched {
-            let Some(alarm) = self.alarms[*site as usize].get_mut(name) else { continue };
+            let Some(alarm) = self.alarms[*site as usize].live.get_mut(name) else { continue };
             let Some(when) = &alarm.raised_when else { continue };
             if !when.everywhere && changed.is_some_and(|changed| changed != *site) {
                 continue;
@@ -282,7 +289,7 @@ impl World {
     }
 
     fn follow_condition(&mut self, site: SiteIndex, name: &str, condition: bool) {
-        let Some(alarm) = self.alarms[site as usize].get_mut(name) else { return };
+        let Some(alarm) = self.alarms[site as usize].live.get_mut(name) else { return };
         if alarm.condition == condition {
             let state = if condition { StateValue::Alarm } else { StateValue::Ok };
             alarm.set(state, "Threshold Crossed: 1 datapoint", self.now);
@@ -386,27 +393,6 @@ impl World {
         }
     }
 
-    fn carry_out_cloudwatch(
-        &mut self,
-        site: SiteIndex,
-        request: api_cloudwatch::Request,
-        judgement: &Judgement,
-    ) -> Result<Response, ApiError> {
-        use api_cloudwatch::Request as R;
-        let alarms = &mut self.alarms[site as usize];
-        match request {
-            R::DescribeAlarms(input) => {
-                let site = &self.fleet.sites[site as usize];
-                cloudwatch::describe_alarms(site, alarms, &input, judgement).map(Into::into)
-            }
-            R::DescribeAlarmHistory(input) => {
-                cloudwatch::describe_alarm_history(alarms, &input, judgement).map(Into::into)
-            }
-            R::SetAlarmState(input) => cloudwatch::set_alarm_state(alarms, &input, self.now).map(Into::into),
-            R::PutMetricAlarm(input) => Ok(cloudwatch::put_metric_alarm(alarms, *input, self.now).into()),
-        }
-    }
-
     pub(crate) fn next_uuid(&mut self, name: &str) -> String {
         self.uuids += 1;
         self.chance.named(name).numbered(self.uuids).uuid()
@@ -445,8 +431,10 @@ impl World {
 
     /// The state of an alarm of a site.
     pub fn alarm_state(&self, account: &str, region: &str, name: &str) -> Option<StateValue> {
-        let site = self.sites.get(&(account.to_owned(), region.to_owned()))?;
-        self.alarms[*site as usize].get(name).map(Alarm::state)
+        let site = *self.sites.get(&(account.to_owned(), region.to_owned()))?;
+        let mut alarm = self.alarms[site as usize].live.get(name)?.clone();
+        self.evaluate_alarm(site, &mut alarm);
+        Some(alarm.state())
     }
 
     /// Adds a fault to those of the world file.

@@ -58,6 +58,10 @@ impl ApiError {
         match &*self.code {
             "InvalidFormatFault" => "InvalidFormat",
             "LimitExceededFault" => "LimitExceeded",
+            "InvalidParameterValueException" => "InvalidParameterValue",
+            "InvalidParameterCombinationException" => "InvalidParameterCombination",
+            "MissingRequiredParameterException" => "MissingParameter",
+            "InternalServiceFault" => "InternalServiceError",
             "MalformedPolicyDocumentException" => "MalformedPolicyDocument",
             "PackedPolicyTooLargeException" => "PackedPolicyTooLarge",
             same => same,
@@ -153,6 +157,14 @@ constructors! {
     resource_not_found(message) => "ResourceNotFound".with_status(404);
     /// `InvalidFormatFault`: state reason data that is not JSON.
     invalid_format(message) => "InvalidFormatFault";
+    /// `ValidationError`, which no CloudWatch operation models: a query or expression that makes no sense.
+    validation_error(message) => "ValidationError";
+    /// `InvalidParameterValueException`: a number, name or moment that is not allowed.
+    invalid_parameter_value(message) => "InvalidParameterValueException";
+    /// `InvalidParameterCombinationException`: members that exclude each other.
+    invalid_parameter_combination(message) => "InvalidParameterCombinationException";
+    /// `MissingRequiredParameterException`: a member without which the others say nothing.
+    missing_parameter(message) => "MissingRequiredParameterException";
     /// `LimitExceededFault`.
     limit_exceeded(message) => "LimitExceededFault";
 

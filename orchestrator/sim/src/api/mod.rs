@@ -91,7 +91,11 @@ impl Request {
     pub fn validate(&self) -> Result<(), ApiError> {
         match self {
             Self::Ssm(request) => request.validate(),
-            Self::CloudWatch(request) => request.validate(),
+            // CloudWatch kept the older protocol's word for it.
+            Self::CloudWatch(request) => request.validate().map_err(|error| ApiError {
+                code: if error.code == "ValidationException" { "ValidationError".into() } else { error.code },
+                ..error
+            }),
             Self::Sts(request) => request.validate(),
         }
     }

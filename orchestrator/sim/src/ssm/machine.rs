@@ -278,8 +278,7 @@ impl World {
         if node.reach == reach || node.reach == Reach::Terminated {
             return;
         }
-        node.reach = reach;
-        node.reach_since = self.now;
+        node.set_reach(reach, self.now);
         if reach == Reach::Terminated {
             self.forget_bits(index);
         }

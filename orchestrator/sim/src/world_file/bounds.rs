@@ -7,7 +7,8 @@ use std::ops::RangeInclusive;
 
 use super::check::impossible;
 use super::{
-    AlarmFile, NodeGroup, PackageFile, PartialTag, Rate, Role, Timing, Trouble, WorldFile, WorldFileError,
+    AlarmFile, MetricFile, NodeGroup, PackageFile, PartialTag, Raise, Rate, Role, Swing, Timing, Trouble,
+    WorldFile, WorldFileError,
 };
 use crate::fault::Fault;
 
@@ -19,6 +20,10 @@ const LONGEST_SECONDS: u64 = 172_800;
 const SESSION_SECONDS: RangeInclusive<i64> = 1..=43_200;
 /// Calls per second, and at once.
 const CALLS: RangeInclusive<f64> = 0.0..=1_000_000.0;
+/// Values of metrics: far from where sums of them lose digits that matter.
+const VALUES: RangeInclusive<f64> = -1_000_000_000.0..=1_000_000_000.0;
+/// Factors on them.
+const FACTORS: RangeInclusive<f64> = 0.0..=1_000_000.0;
 /// HTTP statuses that say that something went wrong.
 const ERROR_STATUS: RangeInclusive<u16> = 400..=599;
 
@@ -28,6 +33,7 @@ impl WorldFile {
         each("nodes", &self.nodes, check_group)?;
         each("packages", &self.packages, check_package)?;
         each("alarms", &self.alarms, check_alarm)?;
+        each("metrics", &self.metrics, check_metric)?;
         check_timing(&self.timing)?;
         for (operation, rate) in &self.rates {
             check_rate(&format!("rates.{operation}"), *rate)?;
@@ -77,6 +83,14 @@ fn check_package(place: &str, package: &PackageFile) -> Result<(), WorldFileErro
             within(place, "when.fraction", rule.when.fraction, &(0.0..=1.0))?;
             rule.takes_seconds
                 .map_or(Ok(()), |range| check_range(place, "takes_seconds", range, LONGEST_SECONDS))
+        })?;
+        each(&format!("{place}.raises"), &version.raises, |place, raise: &Raise| {
+            within(place, "when.fraction", raise.when.fraction, &(0.0..=1.0))?;
+            within(place, "by", Some(raise.by), &VALUES)?;
+            within(place, "times", Some(raise.times), &FACTORS)?;
+            within(place, "spread_times", Some(raise.spread_times), &FACTORS)?;
+            within(place, "after_seconds", Some(i64::from(raise.after_seconds)), &LATEST_SECONDS)?;
+            within(place, "for_seconds", raise.for_seconds.map(i64::from), &LATEST_SECONDS)
         })
     })
 }
@@ -84,8 +98,34 @@ fn check_package(place: &str, package: &PackageFile) -> Result<(), WorldFileErro
 fn check_alarm(place: &str, alarm: &AlarmFile) -> Result<(), WorldFileError> {
     let delay = alarm.raised_when.as_ref().map(|when| when.delay_seconds);
     within(place, "raised_when.delay_seconds", delay, &LATEST_SECONDS)?;
+    if let Some(on) = &alarm.on {
+        let place = format!("{place}.on");
+        within(&place, "period_seconds", Some(on.period_seconds), &(10..=86_400))?;
+        within(&place, "evaluation_periods", Some(on.evaluation_periods), &(1..=1440))?;
+        within(&place, "datapoints_to_alarm", on.datapoints_to_alarm, &(1..=1440))?;
+        within(&place, "threshold", Some(on.threshold), &VALUES)?;
+        crate::cloudwatch::check_alarm_on(&alarm.name, on).map_err(|message| impossible(&place, message))?;
+    }
     each(&format!("{place}.changes"), &alarm.changes, |place, change| {
         within(place, "after_seconds", Some(change.after_seconds), &LATEST_SECONDS)
+    })
+}
+
+fn check_metric(place: &str, metric: &MetricFile) -> Result<(), WorldFileError> {
+    within(place, "level", Some(metric.level), &VALUES)?;
+    within(place, "spread", Some(metric.spread), &(0.0..=*VALUES.end()))?;
+    within(place, "node_spread", Some(metric.node_spread), &(0.0..=1000.0))?;
+    within(place, "daily", Some(metric.daily), &(0.0..=1.0))?;
+    within(place, "least", metric.least, &VALUES)?;
+    within(place, "every_seconds", Some(metric.every_seconds), &(5..=86_400))?;
+    check_range(place, "late_seconds", metric.late_seconds.map(u64::from), 86_400)?;
+    within(place, "missing", Some(metric.missing), &(0.0..=1.0))?;
+    within(place, "duplicated", Some(metric.duplicated), &(0.0..=1.0))?;
+    each(&format!("{place}.swings"), &metric.swings, |place, swing: &Swing| {
+        within(place, "from_seconds", Some(swing.from_seconds), &LATEST_SECONDS)?;
+        within(place, "until_seconds", swing.until_seconds, &LATEST_SECONDS)?;
+        within(place, "times", Some(swing.times), &FACTORS)?;
+        within(place, "by", Some(swing.by), &VALUES)
     })
 }
 
@@ -93,6 +133,8 @@ fn check_timing(timing: &Timing) -> Result<(), WorldFileError> {
     let seconds = 0.0..=LONGEST_SECONDS as f64;
     within("timing", "listing_lag_seconds", Some(timing.listing_lag_seconds), &seconds)?;
     within("timing", "ramp_seconds", Some(timing.ramp_seconds), &seconds)?;
+    let lag = Some(timing.metric_listing_lag_seconds);
+    within("timing", "metric_listing_lag_seconds", lag, &(0..=172_800))?;
     check_range("timing", "delivery_millis", timing.delivery_millis, LONGEST_SECONDS * 1000)?;
     check_range("timing", "agent_wait_seconds", timing.agent_wait_seconds, LONGEST_SECONDS)?;
     check_range("timing", "script_millis", timing.script_millis, LONGEST_SECONDS * 1000)
@@ -111,6 +153,7 @@ pub(crate) fn check_fault(place: &str, fault: &Fault) -> Result<(), WorldFileErr
     within(place, "probability", fault.probability, &(0.0..=1.0))?;
     let lag = fault.listing_lag_seconds;
     within(place, "listing_lag_seconds", lag, &(0.0..=LONGEST_SECONDS as f64))?;
+    within(place, "metric_lag_seconds", fault.metric_lag_seconds, &(0..=172_800))?;
     within(place, "error.status", fault.error.as_ref().map(|error| error.status), &ERROR_STATUS)?;
     fault.throttle.map_or(Ok(()), |rate| check_rate(&format!("{place}.throttle"), rate))
 }

@@ -55,6 +55,7 @@ impl WorldFile {
                 self.check_known(&place, &when.package, Some(&when.version))?;
             }
         }
+        self.check_metrics()?;
         for (index, fault) in self.faults.iter().enumerate() {
             fault.check().map_err(|message| impossible(format!("faults[{index}]"), message))?;
         }
@@ -97,8 +98,9 @@ impl WorldFile {
         if self.sites.accounts.len().saturating_mul(self.sites.regions.len()) > MAX_SITES {
             return Err(impossible("sites", format!("more than {MAX_SITES} accounts times Regions")));
         }
-        let per_site =
-            self.nodes.len() + self.alarms.iter().map(|alarm| 1 + alarm.changes.len()).sum::<usize>();
+        let per_site = self.nodes.len()
+            + self.metrics.len()
+            + self.alarms.iter().map(|alarm| 1 + alarm.changes.len()).sum::<usize>();
         if per_site.saturating_mul(self.sites.accounts.len() * self.sites.regions.len()) > MAX_REPEATED {
             return Err(impossible(
                 "sites",
@@ -154,7 +156,12 @@ impl WorldFile {
         Ok(())
     }
 
-    fn check_known(&self, place: &str, package: &str, version: Option<&str>) -> Result<(), WorldFileError> {
+    pub(super) fn check_known(
+        &self,
+        place: &str,
+        package: &str,
+        version: Option<&str>,
+    ) -> Result<(), WorldFileError> {
         let Some(known) = self.packages.iter().find(|known| known.name == package) else {
             return Err(impossible(place, format!("no package is called `{package}`")));
         };

@@ -18,6 +18,10 @@ const DECADE: &str = "315360000";
 /// Least and greatest value of every number. Those with a point are fractions.
 const BOUNDS: &[(&str, &str, &str)] = &[
     ("alarms[].changes[].after_seconds", "0", DECADE),
+    ("alarms[].on.datapoints_to_alarm", "1", "1440"),
+    ("alarms[].on.evaluation_periods", "1", "1440"),
+    ("alarms[].on.period_seconds", "10", "86400"),
+    ("alarms[].on.threshold", "-1000000000.0", "1000000000.0"),
     ("alarms[].raised_when.delay_seconds", "0", DECADE),
     ("alarms[].raised_when.nodes_at_least", "0", WHOLE),
     ("faults[].calls[]", "0", LARGEST),
@@ -26,10 +30,24 @@ const BOUNDS: &[(&str, &str, &str)] = &[
     ("faults[].first_calls", "0", LARGEST),
     ("faults[].from_seconds", "0", DECADE),
     ("faults[].listing_lag_seconds", "0.0", "172800.0"),
+    ("faults[].metric_lag_seconds", "0", "172800"),
     ("faults[].probability", "0.0", "1.0"),
     ("faults[].throttle.burst", "0.0", "1000000.0"),
     ("faults[].throttle.per_second", "0.0", "1000000.0"),
     ("faults[].until_seconds", "0", DECADE),
+    ("metrics[].daily", "0.0", "1.0"),
+    ("metrics[].duplicated", "0.0", "1.0"),
+    ("metrics[].every_seconds", "5", "86400"),
+    ("metrics[].late_seconds", "0", "86400"),
+    ("metrics[].least", "-1000000000.0", "1000000000.0"),
+    ("metrics[].level", "-1000000000.0", "1000000000.0"),
+    ("metrics[].missing", "0.0", "1.0"),
+    ("metrics[].node_spread", "0.0", "1000.0"),
+    ("metrics[].spread", "0.0", "1000000000.0"),
+    ("metrics[].swings[].by", "-1000000000.0", "1000000000.0"),
+    ("metrics[].swings[].from_seconds", "0", DECADE),
+    ("metrics[].swings[].times", "0.0", "1000000.0"),
+    ("metrics[].swings[].until_seconds", "0", DECADE),
     ("nodes[].agent_versions.*", "0", WHOLE),
     ("nodes[].count", "0", "2000000"),
     ("nodes[].installed.*.*", "0", WHOLE),
@@ -48,6 +66,13 @@ const BOUNDS: &[(&str, &str, &str)] = &[
     ("packages[].versions[].behaviour[].takes_seconds", "0", "172800"),
     ("packages[].versions[].behaviour[].when.attempts", "0", WHOLE),
     ("packages[].versions[].behaviour[].when.fraction", "0.0", "1.0"),
+    ("packages[].versions[].raises[].after_seconds", "0", DECADE),
+    ("packages[].versions[].raises[].by", "-1000000000.0", "1000000000.0"),
+    ("packages[].versions[].raises[].for_seconds", "0", DECADE),
+    ("packages[].versions[].raises[].spread_times", "0.0", "1000000.0"),
+    ("packages[].versions[].raises[].times", "0.0", "1000000.0"),
+    ("packages[].versions[].raises[].when.attempts", "0", WHOLE),
+    ("packages[].versions[].raises[].when.fraction", "0.0", "1.0"),
     ("packages[].versions[].takes_seconds", "0", "172800"),
     ("probes[].absent_exit_code", "-2147483648", "2147483647"),
     ("rates.*.burst", "0.0", "1000000.0"),
@@ -57,6 +82,7 @@ const BOUNDS: &[(&str, &str, &str)] = &[
     ("timing.agent_wait_seconds", "0", "172800"),
     ("timing.delivery_millis", "0", "172800000"),
     ("timing.listing_lag_seconds", "0.0", "172800.0"),
+    ("timing.metric_listing_lag_seconds", "0", "172800"),
     ("timing.ramp_seconds", "0.0", "172800.0"),
     ("timing.script_millis", "0", "172800000"),
 ];
@@ -188,7 +214,7 @@ fn ranges_that_end_before_they_begin_are_refused() {
         .into_iter()
         .filter(|(_, pointer)| full().pointer(pointer).is_some_and(Value::is_array))
         .collect();
-    assert_eq!(pairs.len(), 6);
+    assert_eq!(pairs.len(), 7);
     for (name, pointer) in pairs {
         let mut document = full();
         *document.pointer_mut(&pointer).expect("found before") = serde_json::json!([3, 2]);

@@ -7,8 +7,10 @@
 #![doc = include_str!("example.yaml")]
 //! ```
 
+mod alarms;
 mod bounds;
 mod check;
+mod metrics;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +19,9 @@ use thiserror::Error;
 
 use crate::agent::behaviour::{Contents, PlatformType, Rule, Validate};
 use crate::fault::Fault;
+
+pub use alarms::{AlarmChange, AlarmFile, AlarmOn, AlarmState, RaisedWhen};
+pub use metrics::{MetricFile, MetricKind, Raise, Swing};
 
 /// Longest text that is read at all.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -83,6 +88,9 @@ pub struct WorldFile {
     /// What commands sent as scripts print.
     #[serde(default)]
     pub probes: Vec<Probe>,
+    /// CloudWatch metrics that nodes report.
+    #[serde(default)]
+    pub metrics: Vec<MetricFile>,
     /// CloudWatch alarms.
     #[serde(default)]
     pub alarms: Vec<AlarmFile>,
@@ -320,6 +328,9 @@ pub struct VersionFile {
     /// What its scripts do where they do not simply work; the first matching rule wins.
     #[serde(default)]
     pub behaviour: Vec<Rule>,
+    /// What it does to the metrics of the nodes it is installed on.
+    #[serde(default)]
+    pub raises: Vec<Raise>,
 }
 
 fn default_status() -> String {
@@ -350,90 +361,14 @@ pub struct Probe {
     pub absent_exit_code: i32,
 }
 
-/// An alarm, one in each site it is for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AlarmFile {
-    /// Alarm name.
-    pub name: String,
-    /// A composite alarm instead of a metric alarm.
-    #[serde(default)]
-    pub composite: bool,
-    /// Accounts with the alarm; all when empty.
-    #[serde(default)]
-    pub accounts: Vec<String>,
-    /// Regions with the alarm; all when empty.
-    #[serde(default)]
-    pub regions: Vec<String>,
-    /// State at the start.
-    #[serde(default)]
-    pub starts: AlarmState,
-    /// Goes to ALARM by what is installed, and back to OK when that is gone.
-    #[serde(default)]
-    pub raised_when: Option<RaisedWhen>,
-    /// Changes at fixed times.
-    #[serde(default)]
-    pub changes: Vec<AlarmChange>,
-}
-
-/// State of an alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum AlarmState {
-    /// Fine.
-    #[default]
-    #[serde(rename = "OK")]
-    Ok,
-    /// Firing.
-    #[serde(rename = "ALARM")]
-    Alarm,
-    /// Not enough data.
-    #[serde(rename = "INSUFFICIENT_DATA")]
-    InsufficientData,
-}
-
-/// A condition on what is installed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RaisedWhen {
-    /// Package.
-    pub package: String,
-    /// Version whose bits count.
-    pub version: String,
-    /// Raised from so many nodes on.
-    #[serde(default = "default_nodes")]
-    pub nodes_at_least: u32,
-    /// Count the nodes of the whole world, not only those of the alarm's own site.
-    #[serde(default)]
-    pub everywhere: bool,
-    /// Time between the condition and the state.
-    #[serde(default = "default_alarm_delay")]
-    pub delay_seconds: i64,
-}
-
-fn default_nodes() -> u32 {
-    1
-}
-
-fn default_alarm_delay() -> i64 {
-    60
-}
-
-/// A change of an alarm's state at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AlarmChange {
-    /// Seconds after the start of the world.
-    pub after_seconds: i64,
-    /// The state from then on.
-    pub state: AlarmState,
-}
-
 /// How long things take in the service and on the nodes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timing {
     /// Seconds after `SendCommand` during which listings do not show the command.
     pub listing_lag_seconds: f64,
+    /// Seconds until listings and searches know a metric that a caller put for the first time.
+    pub metric_listing_lag_seconds: u32,
     /// Range in milliseconds from sending to the agent's start.
     pub delivery_millis: [u64; 2],
     /// Range in seconds of the agent's random wait before it fetches a package.
@@ -448,6 +383,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             listing_lag_seconds: 2.0,
+            metric_listing_lag_seconds: 120,
             delivery_millis: [200, 1500],
             agent_wait_seconds: [0, 15],
             ramp_seconds: 1.0,

@@ -1,8 +1,9 @@
-//! CloudWatch: alarms, their history, and setting their state.
+//! CloudWatch: metrics and their data, alarms, their history, and setting their state.
 
 #![expect(missing_docs, reason = "members are documented in the API reference of the operation")]
 
-use super::validate::{Text, Violations};
+mod limits;
+
 use super::wire::{Timestamp, operations, structures, words};
 
 operations! {
@@ -11,6 +12,10 @@ operations! {
     DescribeAlarmHistory(DescribeAlarmHistoryInput) -> DescribeAlarmHistoryOutput,
     SetAlarmState(SetAlarmStateInput) -> SetAlarmStateOutput,
     PutMetricAlarm(PutMetricAlarmInput) -> PutMetricAlarmOutput,
+    DeleteAlarms(DeleteAlarmsInput) -> DeleteAlarmsOutput,
+    GetMetricData(GetMetricDataInput) -> GetMetricDataOutput,
+    PutMetricData(PutMetricDataInput) -> PutMetricDataOutput,
+    ListMetrics(ListMetricsInput) -> ListMetricsOutput,
 }
 
 words! {
@@ -24,7 +29,12 @@ words! {
         AlarmContributorStateUpdate = "AlarmContributorStateUpdate",
         AlarmContributorAction = "AlarmContributorAction",
     }
-    /// Order of an alarm's history.
+    /// What became of one query of `GetMetricData`.
+    StatusCode {
+        Complete = "Complete", InternalError = "InternalError", PartialData = "PartialData",
+        Forbidden = "Forbidden",
+    }
+    /// Order of an alarm's history, or of data points.
     ScanBy { TimestampDescending = "TimestampDescending", TimestampAscending = "TimestampAscending" }
     /// How a metric alarm compares.
     ComparisonOperator {
@@ -99,9 +109,94 @@ structures! {
         threshold: Option<f64>,
         comparison_operator: Option<String>,
         treat_missing_data: Option<String>,
+        evaluate_low_sample_count_percentile: Option<String>,
+        metrics: Option<Vec<MetricDataQuery>>,
         tags: Option<Vec<Tag>>,
+        threshold_metric_id: Option<String>,
+        /// Only whether it was given: an alarm over PromQL or a log query is not modelled.
+        evaluation_criteria: Option<Given>,
     }
     PutMetricAlarmOutput {}
+    Given {}
+
+    DeleteAlarmsInput { alarm_names: Option<Vec<String>> }
+    DeleteAlarmsOutput {}
+
+    GetMetricDataInput {
+        metric_data_queries: Option<Vec<MetricDataQuery>>,
+        start_time: Option<Timestamp>,
+        end_time: Option<Timestamp>,
+        next_token: Option<String>,
+        scan_by: Option<String>,
+        max_datapoints: Option<i32>,
+        label_options: Option<LabelOptions>,
+    }
+    GetMetricDataOutput {
+        metric_data_results: Vec<MetricDataResult>,
+        next_token: Option<String>,
+        messages: Vec<MessageData>,
+    }
+    /// Either a `metric_stat` or an `expression`.
+    MetricDataQuery {
+        id: String,
+        metric_stat: Option<MetricStat>,
+        expression: Option<String>,
+        label: Option<String>,
+        return_data: Option<bool>,
+        period: Option<i32>,
+        account_id: Option<String>,
+    }
+    MetricStat { metric: Metric, period: i32, stat: String, unit: Option<String> }
+    Metric {
+        namespace: Option<String>,
+        metric_name: Option<String>,
+        dimensions: Option<Vec<Dimension>>,
+    }
+    LabelOptions { timezone: Option<String> }
+    MetricDataResult {
+        id: String,
+        label: String,
+        timestamps: Vec<Timestamp>,
+        values: Vec<f64>,
+        status_code: StatusCode,
+        messages: Option<Vec<MessageData>>,
+    }
+    MessageData { code: String, value: String }
+
+    PutMetricDataInput {
+        namespace: String,
+        metric_data: Option<Vec<MetricDatum>>,
+        entity_metric_data: Option<Vec<EntityMetricData>>,
+        strict_entity_validation: Option<bool>,
+    }
+    PutMetricDataOutput {}
+    /// Exactly one of `value`, `statistic_values` and `values`.
+    MetricDatum {
+        metric_name: String,
+        dimensions: Option<Vec<Dimension>>,
+        timestamp: Option<Timestamp>,
+        value: Option<f64>,
+        statistic_values: Option<StatisticSet>,
+        values: Option<Vec<f64>>,
+        counts: Option<Vec<f64>>,
+        unit: Option<String>,
+        storage_resolution: Option<i32>,
+    }
+    StatisticSet { sample_count: f64, sum: f64, minimum: f64, maximum: f64 }
+    /// The entity itself is not kept.
+    EntityMetricData { metric_data: Option<Vec<MetricDatum>> }
+
+    ListMetricsInput {
+        namespace: Option<String>,
+        metric_name: Option<String>,
+        dimensions: Option<Vec<DimensionFilter>>,
+        next_token: Option<String>,
+        recently_active: Option<String>,
+        include_linked_accounts: Option<bool>,
+        owning_account: Option<String>,
+    }
+    ListMetricsOutput { metrics: Vec<Metric>, next_token: Option<String> }
+    DimensionFilter { name: String, value: Option<String> }
 
     CompositeAlarm {
         actions_enabled: bool,
@@ -146,6 +241,8 @@ structures! {
         threshold: Option<f64>,
         comparison_operator: Option<String>,
         treat_missing_data: Option<String>,
+        evaluate_low_sample_count_percentile: Option<String>,
+        metrics: Option<Vec<MetricDataQuery>>,
         evaluation_state: Option<String>,
         state_transitioned_timestamp: Option<Timestamp>,
     }
@@ -159,64 +256,4 @@ structures! {
     }
     Dimension { name: String, value: String }
     Tag { key: String, value: String }
-}
-
-const ALARM_NAME: Text = Text::length(1, 255);
-const STATE_VALUE: Text = Text::one_of(&["OK", "ALARM", "INSUFFICIENT_DATA"]);
-const ALARM_TYPE: Text = Text::one_of(AlarmType::WORDS);
-const STATISTIC: Text = Text::one_of(&["SampleCount", "Average", "Sum", "Minimum", "Maximum"]);
-
-impl DescribeAlarmsInput {
-    fn check(&self, v: &mut Violations) {
-        v.texts("alarmNames", self.alarm_names.as_deref().unwrap_or_default(), 0, 100, &ALARM_NAME);
-        v.optional("alarmNamePrefix", self.alarm_name_prefix.as_deref(), &ALARM_NAME);
-        v.texts("alarmTypes", self.alarm_types.as_deref().unwrap_or_default(), 0, usize::MAX, &ALARM_TYPE);
-        v.optional("childrenOfAlarmName", self.children_of_alarm_name.as_deref(), &ALARM_NAME);
-        v.optional("parentsOfAlarmName", self.parents_of_alarm_name.as_deref(), &ALARM_NAME);
-        v.optional("stateValue", self.state_value.as_deref(), &STATE_VALUE);
-        v.optional("actionPrefix", self.action_prefix.as_deref(), &Text::length(1, 1024));
-        v.range("maxRecords", self.max_records, 1, 100);
-    }
-}
-
-impl DescribeAlarmHistoryInput {
-    fn check(&self, v: &mut Violations) {
-        v.optional("alarmName", self.alarm_name.as_deref(), &ALARM_NAME);
-        v.optional("alarmContributorId", self.alarm_contributor_id.as_deref(), &Text::length(1, 16));
-        v.texts("alarmTypes", self.alarm_types.as_deref().unwrap_or_default(), 0, usize::MAX, &ALARM_TYPE);
-        v.optional(
-            "historyItemType",
-            self.history_item_type.as_deref(),
-            &Text::one_of(HistoryItemType::WORDS),
-        );
-        v.range("maxRecords", self.max_records, 1, 100);
-        v.optional("scanBy", self.scan_by.as_deref(), &Text::one_of(ScanBy::WORDS));
-    }
-}
-
-impl SetAlarmStateInput {
-    fn check(&self, v: &mut Violations) {
-        v.required("alarmName", &self.alarm_name, &ALARM_NAME);
-        v.required("stateValue", &self.state_value, &STATE_VALUE);
-        match &self.state_reason {
-            Some(reason) => v.optional("stateReason", Some(reason), &Text::length(0, 1023)),
-            None => v.missing("stateReason"),
-        }
-        v.optional("stateReasonData", self.state_reason_data.as_deref(), &Text::length(0, 4000));
-    }
-}
-
-impl PutMetricAlarmInput {
-    fn check(&self, v: &mut Violations) {
-        v.required("alarmName", &self.alarm_name, &ALARM_NAME);
-        v.optional("alarmDescription", self.alarm_description.as_deref(), &Text::length(0, 1024));
-        v.optional("metricName", self.metric_name.as_deref(), &ALARM_NAME);
-        v.optional("namespace", self.namespace.as_deref(), &ALARM_NAME);
-        v.optional("statistic", self.statistic.as_deref(), &STATISTIC);
-        v.range("period", self.period, 1, i32::MAX);
-        v.range("evaluationPeriods", self.evaluation_periods, 1, i32::MAX);
-        v.range("datapointsToAlarm", self.datapoints_to_alarm, 1, i32::MAX);
-        let operator = self.comparison_operator.as_deref();
-        v.optional("comparisonOperator", operator, &Text::one_of(ComparisonOperator::WORDS));
-    }
 }
