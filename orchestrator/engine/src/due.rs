@@ -62,12 +62,13 @@ pub fn due(plan: &Plan, state: &State, now: Timestamp) -> Due {
     }
     let mut drafts = Drafts::new(state);
     let installs = may_install(state);
+    let way = forward::OnTheWay::of(state, now);
     if installs {
-        forward::survey(plan, state, now, &mut drafts);
-        forward::install(plan, state, now, &mut drafts);
+        forward::survey(plan, state, now, &way, &mut drafts);
+        forward::install(plan, state, now, &way, &mut drafts);
     }
     if state.phase != Phase::Aborting && !stops_everything(state) {
-        forward::verify(plan, state, now, &mut drafts);
+        forward::verify(plan, state, now, &way, &mut drafts);
     }
     if state.phase == Phase::RollingBack && !stops_everything(state) {
         restore::steps(plan, state, now, &mut drafts);

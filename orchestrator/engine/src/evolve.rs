@@ -3,11 +3,14 @@
 mod node;
 mod queue;
 
+use std::collections::BTreeMap;
 use wavetrain_model::event::{Entry, Event};
+use wavetrain_model::fleet::Platform;
 use wavetrain_model::gate::{Evidence, Scope, Verdict, Which};
 use wavetrain_model::hold::{Hold, Kind};
-use wavetrain_model::id::{IntentId, WaveIndex};
+use wavetrain_model::id::{IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
+use wavetrain_model::limit::NODES_PER_COMMAND;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{GateRecord, OpenIntent, Phase, Progress, Rollback, State, WavePhase};
 use wavetrain_model::time::Timestamp;
@@ -130,7 +133,7 @@ fn progress(state: &mut State, intent: IntentId, progress: Progress) {
 }
 
 /// Takes answered nodes off an intent; an intent without pending nodes is settled.
-fn answered(state: &mut State, intent: Option<IntentId>, nodes: &[wavetrain_model::id::NodeIndex]) {
+fn answered(state: &mut State, intent: Option<IntentId>, nodes: &[NodeIndex]) {
     let Some(intent) = intent else { return };
     let Some(open) = state.open.get_mut(&intent) else { return };
     open.pending.retain(|node| !nodes.contains(node));
@@ -141,13 +144,26 @@ fn answered(state: &mut State, intent: Option<IntentId>, nodes: &[wavetrain_mode
 
 fn open_wave(plan: &Plan, state: &mut State, wave: WaveIndex, at: Timestamp) {
     state.waves[wave.at()].phase = WavePhase::Open { since: at };
+    let has_probe = plan.spec.package.probe.is_some();
+    let mut filling: BTreeMap<(SiteIndex, Platform), Vec<NodeIndex>> = BTreeMap::new();
     for batch in plan.waves[wave.at()].batch_indices() {
         let batch = &plan.batches[batch.at()];
         *state.waves[wave.at()].site_size.entry(batch.site).or_default() += batch.nodes.len() as u32;
         for node in &batch.nodes {
-            queue::enqueue(plan, state, *node);
+            if !has_probe {
+                queue::enqueue(plan, state, *node);
+                continue;
+            }
+            // A probe is one script for one platform. Whole commands of one platform, in the order in which they fill: they
+            // stay together from probe to probe, and no platform waits for the end of the other.
+            let part = filling.entry((batch.site, plan.platform_of(*node))).or_default();
+            part.push(*node);
+            if part.len() == NODES_PER_COMMAND {
+                part.drain(..).for_each(|node| queue::enqueue(plan, state, node));
+            }
         }
     }
+    filling.into_values().flatten().for_each(|node| queue::enqueue(plan, state, node));
 }
 
 fn settle_wave(state: &mut State, wave: WaveIndex, at: Timestamp) {
@@ -290,8 +306,8 @@ fn begin_rollback(state: &mut State, cause: &str, at: Timestamp) {
     state.rollback.get_or_insert_with(|| Rollback {
         cause: cause.to_owned(),
         decided_at: at,
-        queue: std::collections::BTreeMap::new(),
-        resting: std::collections::BTreeMap::new(),
+        queue: BTreeMap::new(),
+        resting: BTreeMap::new(),
         in_flight: 0,
         total: 0,
         restored: 0,

@@ -3,7 +3,8 @@
 use super::{Drafts, is_held};
 use crate::decide::budget::{max_errors, remaining_count};
 use crate::probe;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use wavetrain_model::fleet::Platform;
 use wavetrain_model::id::{NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::limit::NODES_PER_COMMAND;
@@ -47,27 +48,61 @@ fn later(wave: &Wave, state: &State, now: Timestamp, forward: Forward) -> Vec<No
     due.filter(|node| state.nodes[node.at()].forward == forward).collect()
 }
 
+/// Commands on the way to the target that have not answered. Gathered once a look: every site asks.
+pub(super) struct OnTheWay {
+    /// Nodes whose probe before the install can be expected to answer soon.
+    surveying: BTreeMap<(WaveIndex, SiteIndex), usize>,
+    installing: BTreeSet<(WaveIndex, SiteIndex)>,
+}
+
+impl OnTheWay {
+    pub(super) fn of(state: &State, now: Timestamp) -> Self {
+        let mut way = Self { surveying: BTreeMap::new(), installing: BTreeSet::new() };
+        for open in state.open.values() {
+            let site = open.intent.site;
+            match open.intent.action {
+                Action::Survey { wave } if now.since(open.recorded_at) < SURVEY_PATIENCE => {
+                    *way.surveying.entry((wave, site)).or_default() += open.pending.len();
+                }
+                Action::Install { wave, .. } => {
+                    way.installing.insert((wave, site));
+                }
+                _ => {}
+            }
+        }
+        way
+    }
+
+    fn surveying(&self, wave: WaveIndex, site: SiteIndex) -> usize {
+        self.surveying.get(&(wave, site)).copied().unwrap_or(0)
+    }
+}
+
 /// Probes nodes shortly before they are touched: enough for what can be in flight twice over, no more.
-pub(super) fn survey(plan: &Plan, state: &State, now: Timestamp, drafts: &mut Drafts) {
+pub(super) fn survey(plan: &Plan, state: &State, now: Timestamp, way: &OnTheWay, drafts: &mut Drafts) {
     for (wave, record) in open_waves(plan, state) {
-        let mut ahead = ready_ahead(plan, state, wave) + surveying_ahead(state, wave, now);
-        let enough = cap(plan, wave) as usize * 2;
-        if ahead >= enough {
+        let cap = cap(plan, wave) as usize;
+        let mut ahead = ready_ahead(plan, state, wave) + surveying_ahead(state, wave, way);
+        // In rounds: probes that leave together are looked at together. What is left between two rounds is more than installs
+        // can use before the next round's answers.
+        if ahead >= cap + cap / 2 {
             continue;
         }
-        let mut queues: BTreeMap<SiteIndex, Vec<NodeIndex>> = BTreeMap::new();
+        let mut again: BTreeMap<SiteIndex, Vec<NodeIndex>> = BTreeMap::new();
         for node in later(record, state, now, Forward::Waiting) {
-            queues.entry(plan.site_of(node)).or_default().push(node);
+            again.entry(plan.site_of(node)).or_default().push(node);
         }
-        for (site, queue) in &record.unsurveyed {
-            // One command's worth per site and look: the next look comes with the next answer.
-            queues.entry(*site).or_default().extend(queue.iter().take(NODES_PER_COMMAND * 4));
-        }
-        for (site, queue) in queues {
-            if ahead >= enough || is_held(state, site) {
-                continue;
+        let sites: BTreeSet<SiteIndex> = again.keys().chain(record.unsurveyed.keys()).copied().collect();
+        let mut sites: Vec<SiteIndex> = sites.into_iter().filter(|site| !is_held(state, *site)).collect();
+        sites
+            .sort_by_key(|site| record.ready.get(site).map_or(0, VecDeque::len) + way.surveying(wave, *site));
+        for site in sites {
+            if ahead >= cap * 2 {
+                break;
             }
-            let nodes = same_platform(plan, queue.into_iter());
+            // One command per site and look: the next look comes with the commit of this one.
+            let queue = record.unsurveyed.get(&site).into_iter().flatten().copied();
+            let nodes = same_platform(plan, again.remove(&site).into_iter().flatten().chain(queue));
             ahead += nodes.len();
             drafts.push(Action::Survey { wave }, site, nodes);
         }
@@ -81,11 +116,9 @@ fn ready_ahead(plan: &Plan, state: &State, wave: WaveIndex) -> usize {
     ready.map(|(site, queue)| queue.len().min(site_cap(plan, state, wave, *site) as usize * 2)).sum()
 }
 
-/// Nodes whose probe can be expected to answer soon.
-fn surveying_ahead(state: &State, wave: WaveIndex, now: Timestamp) -> usize {
-    let surveys = state.open.values().filter(|open| open.intent.action == Action::Survey { wave });
-    let fresh = surveys.filter(|open| now.since(open.recorded_at) < SURVEY_PATIENCE);
-    fresh.filter(|open| !is_held(state, open.intent.site)).map(|open| open.pending.len()).sum()
+fn surveying_ahead(state: &State, wave: WaveIndex, way: &OnTheWay) -> usize {
+    let of_wave = way.surveying.iter().filter(|((of, site), _)| *of == wave && !is_held(state, *site));
+    of_wave.map(|(_, nodes)| nodes).sum()
 }
 
 /// Nodes changing at once that the wave allows at one site.
@@ -107,20 +140,27 @@ impl Room {
     }
 
     fn take(&mut self, plan: &Plan, node: NodeIndex) -> bool {
-        let domains = &plan.nodes[node.at()].domains;
-        if domains.iter().any(|domain| self.domains.get(usize::from(*domain)).is_some_and(|room| *room == 0))
-        {
+        if !take_domains(&mut self.domains, plan, node) {
             return false;
-        }
-        for domain in domains {
-            if let Some(room) = self.domains.get_mut(usize::from(*domain)) {
-                *room -= 1;
-            }
         }
         self.wave -= 1;
         self.budget = self.budget.map(|budget| budget - 1);
         true
     }
+}
+
+/// Counts a node in each of its failure domains, unless one of them is full.
+fn take_domains(rooms: &mut [u32], plan: &Plan, node: NodeIndex) -> bool {
+    let domains = &plan.nodes[node.at()].domains;
+    if domains.iter().any(|domain| rooms.get(usize::from(*domain)).is_some_and(|room| *room == 0)) {
+        return false;
+    }
+    for domain in domains {
+        if let Some(room) = rooms.get_mut(usize::from(*domain)) {
+            *room -= 1;
+        }
+    }
+    true
 }
 
 fn domain_room(plan: &Plan, state: &State) -> Vec<u32> {
@@ -134,7 +174,7 @@ fn domain_room(plan: &Plan, state: &State) -> Vec<u32> {
 }
 
 /// Installs on ready nodes, as far as every limit has room.
-pub(super) fn install(plan: &Plan, state: &State, now: Timestamp, drafts: &mut Drafts) {
+pub(super) fn install(plan: &Plan, state: &State, now: Timestamp, way: &OnTheWay, drafts: &mut Drafts) {
     let in_flight: u32 = state.waves.iter().map(|wave| wave.in_flight).sum();
     // With a count budget, what is in flight can never break it by more than the one that stops the rollout.
     let most_at_risk = remaining_count(plan, state).map_or(u32::MAX, |left| left.saturating_add(1));
@@ -157,99 +197,122 @@ pub(super) fn install(plan: &Plan, state: &State, now: Timestamp, drafts: &mut D
             queues.keys().copied().filter(|site| !is_held(state, *site)).collect();
         sites.sort_by_key(|site| (busy(site), *site));
         for site in sites {
+            if room.of_nodes() == 0 {
+                break;
+            }
             let site_cap = site_cap(plan, state, wave, site);
-            let site_room = site_cap.saturating_sub(busy(&site));
-            let most = cap.min(site_cap).min(most_at_risk);
-            let waits_for_more = record.in_flight > 0;
-            send_to_site(
-                plan,
-                state,
-                wave,
-                site,
-                &queues[&site],
-                site_room,
-                most,
-                waits_for_more,
-                &mut room,
-                drafts,
-            );
+            let gap = Gap {
+                room: site_cap.saturating_sub(busy(&site)),
+                most: cap.min(site_cap).min(most_at_risk),
+                waits_for_more: record.in_flight > 0,
+            };
+            let mut domains = room.domains.clone();
+            let queue = queues[&site].iter().copied().filter(|node| take_domains(&mut domains, plan, *node));
+            let lots = lots(plan, queue, gap.most, way.surveying(wave, site));
+            for nodes in fitting(plan, lots, gap, &mut room) {
+                let max_errors = max_errors(plan, state, wave);
+                drafts.push(Action::Install { wave, max_errors }, site, nodes);
+            }
         }
         budget = room.budget;
         domains = room.domains;
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one loop body with its limits, split for length")]
-fn send_to_site(
+/// A site's queue cut into commands: whole ones of one platform first, as their probes will be, then what is left over.
+///
+/// What is left over waits while probes are about to add to it (`coming` nodes, of which a few may never answer).
+fn lots(
     plan: &Plan,
-    state: &State,
-    wave: WaveIndex,
-    site: SiteIndex,
-    queue: &[NodeIndex],
-    mut site_room: u32,
+    queue: impl Iterator<Item = NodeIndex>,
     most: u32,
+    coming: usize,
+) -> Vec<Vec<NodeIndex>> {
+    let size = NODES_PER_COMMAND.min(most as usize).max(1);
+    let has_probe = plan.spec.package.probe.is_some();
+    let mut filling: BTreeMap<Option<Platform>, Vec<NodeIndex>> = BTreeMap::new();
+    let mut lots = Vec::new();
+    for node in queue {
+        let part = filling.entry(has_probe.then(|| plan.platform_of(node))).or_default();
+        part.push(node);
+        if part.len() == size {
+            lots.push(std::mem::take(part));
+        }
+    }
+    let rest: Vec<NodeIndex> = filling.into_values().flatten().collect();
+    let is_about_to_grow = coming * 10 >= rest.len().min(size) && coming > 0;
+    if !is_about_to_grow {
+        lots.extend(rest.chunks(size).map(<[NodeIndex]>::to_vec));
+    }
+    lots
+}
+
+/// What one site allows.
+struct Gap {
+    /// Nodes that may begin there now.
+    room: u32,
+    /// Nodes that could ever be in flight there.
+    most: u32,
+    /// Whether something runs in the wave, whose end will make more room.
     waits_for_more: bool,
-    room: &mut Room,
-    drafts: &mut Drafts,
-) {
-    let mut rest = queue;
-    while !rest.is_empty() {
-        let possible = room.of_nodes().min(site_room).min(NODES_PER_COMMAND as u32);
+}
+
+/// As many of the lots, in order, as all limits have room for.
+fn fitting(plan: &Plan, lots: Vec<Vec<NodeIndex>>, mut gap: Gap, room: &mut Room) -> Vec<Vec<NodeIndex>> {
+    let mut fitting = Vec::new();
+    for lot in lots {
+        let possible = room.of_nodes().min(gap.room);
         // One command for a few nodes costs as much as one for fifty: wait until more room is free, while something runs.
-        let worth = (rest.len() as u32).min(NODES_PER_COMMAND as u32).min(most.div_ceil(4));
-        if possible == 0 || (waits_for_more && possible < worth) {
-            return;
+        let worth = lot.len().min(gap.most.div_ceil(4) as usize);
+        if possible == 0 || (gap.waits_for_more && (possible as usize) < worth) {
+            break;
         }
         let mut nodes = Vec::new();
-        let mut looked_at = 0;
-        for node in rest {
+        for node in lot {
             if nodes.len() as u32 == possible {
                 break;
             }
-            looked_at += 1;
-            if room.take(plan, *node) {
-                nodes.push(*node);
+            if room.take(plan, node) {
+                nodes.push(node);
             }
         }
-        if nodes.is_empty() {
-            return;
+        gap.room -= nodes.len() as u32;
+        if !nodes.is_empty() {
+            fitting.push(nodes);
         }
-        rest = &rest[looked_at..];
-        site_room -= nodes.len() as u32;
-        drafts.push(Action::Install { wave, max_errors: max_errors(plan, state, wave) }, site, nodes);
     }
+    fitting
 }
 
 /// Probes nodes whose install SSM calls successful.
-pub(super) fn verify(plan: &Plan, state: &State, now: Timestamp, drafts: &mut Drafts) {
+pub(super) fn verify(plan: &Plan, state: &State, now: Timestamp, way: &OnTheWay, drafts: &mut Drafts) {
     for wave in plan.wave_indices() {
         let record = state.wave(wave);
-        for (site, proving) in &record.proving {
-            if is_held(state, *site) || !is_worth_probing(state, wave, *site, now) {
-                continue;
-            }
-            push_by_platform(plan, wave, *site, &proving.nodes, drafts);
+        for (site, proving) in record.proving.iter().filter(|(site, _)| !is_held(state, **site)) {
+            let is_patient =
+                way.installing.contains(&(wave, *site)) && now.since(proving.since) < PROVING_PATIENCE;
+            let least = if is_patient { NODES_PER_COMMAND } else { 1 };
+            push_by_platform(plan, wave, *site, &proving.nodes, least, drafts);
         }
         let mut again: BTreeMap<SiteIndex, Vec<NodeIndex>> = BTreeMap::new();
         for node in later(record, state, now, Forward::Proving) {
             again.entry(plan.site_of(node)).or_default().push(node);
         }
         for (site, nodes) in again.into_iter().filter(|(site, _)| !is_held(state, *site)) {
-            push_by_platform(plan, wave, site, &nodes, drafts);
+            push_by_platform(plan, wave, site, &nodes, 1, drafts);
         }
     }
 }
 
-fn is_worth_probing(state: &State, wave: WaveIndex, site: SiteIndex, now: Timestamp) -> bool {
-    let Some(proving) = state.wave(wave).proving.get(&site) else { return false };
-    let more_to_come = state.open.values().any(|open| {
-        open.intent.site == site
-            && matches!(open.intent.action, Action::Install { wave: of, .. } if of == wave)
-    });
-    !more_to_come || proving.nodes.len() >= NODES_PER_COMMAND || now.since(proving.since) >= PROVING_PATIENCE
-}
-
-fn push_by_platform(plan: &Plan, wave: WaveIndex, site: SiteIndex, nodes: &[NodeIndex], drafts: &mut Drafts) {
+/// Probes for these nodes, as far as a command has at least so many.
+fn push_by_platform(
+    plan: &Plan,
+    wave: WaveIndex,
+    site: SiteIndex,
+    nodes: &[NodeIndex],
+    least: usize,
+    drafts: &mut Drafts,
+) {
     let mut by_platform: BTreeMap<_, Vec<NodeIndex>> = BTreeMap::new();
     for node in nodes {
         let platform = plan.platform_of(*node);
@@ -257,7 +320,8 @@ fn push_by_platform(plan: &Plan, wave: WaveIndex, site: SiteIndex, nodes: &[Node
             by_platform.entry(platform).or_default().push(*node);
         }
     }
-    for nodes in by_platform.values().flat_map(|nodes| nodes.chunks(NODES_PER_COMMAND)) {
+    let commands = by_platform.values().flat_map(|nodes| nodes.chunks(NODES_PER_COMMAND));
+    for nodes in commands.filter(|nodes| nodes.len() >= least) {
         drafts.push(Action::Verify { wave }, site, nodes.to_vec());
     }
 }
