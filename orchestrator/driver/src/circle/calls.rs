@@ -222,7 +222,8 @@ fn is_stopped(state: &State, action: &Action) -> bool {
 fn sent(open: &state::OpenIntent) -> Option<watch::Sent> {
     match &open.progress {
         state::Progress::Sent { command, at } => {
-            Some(watch::Sent { command: command.clone(), at: *at, recorded_at: open.recorded_at })
+            let (kind, recorded_at) = (watch::Kind::of(&open.intent.action), open.recorded_at);
+            Some(watch::Sent { command: command.clone(), kind, at: *at, recorded_at })
         }
         state::Progress::Recorded | state::Progress::Deferred { .. } | state::Progress::Uncertain { .. } => {
             None
