@@ -34,6 +34,9 @@ use wavetrain_store::{OrderRecord, Store};
 const EVENTS_PER_SNAPSHOT: u64 = 500;
 const NODES_PER_EVENT: u64 = 50;
 
+/// How long a first answer waits for others before it is decided upon. A fraction of the time an answer takes to be noticed.
+const GATHER_MS: i64 = 300;
+
 /// A wake-up that the rules ask for lies at least this far ahead: one in the past must not spin.
 const SHORTEST_WAIT_MS: i64 = 100;
 
@@ -282,12 +285,31 @@ impl Circle {
             };
             if let Some(joined) = joined {
                 self.receive(joined)?;
-                return self.collect();
+                return self.gather().await;
             }
             self.tend().await?;
             // An empty mailbox and a renewed lease are no reason to look at the whole rollout.
             if !self.orders.is_empty() || due_at.is_some_and(|at| at <= self.now()) {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Calls that left together come back at about the same time: one commit for all of them.
+    async fn gather(&mut self) -> Result<(), Error> {
+        let until = Timestamp(self.now().0 + GATHER_MS);
+        let clock = self.hands.line.clock.clone();
+        let over = clock.sleep_until(until);
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return self.collect(),
+                joined = self.tasks.join_next() => match joined {
+                    Some(joined) => self.receive(joined)?,
+                    None => return Ok(()),
+                },
+                () = &mut over => return Ok(()),
             }
         }
     }
