@@ -5,7 +5,6 @@ use crate::classify::{Effect, nonsense};
 use crate::page::Pages;
 use crate::site::Reach;
 use async_trait::async_trait;
-use aws_sdk_ssm::config::{Builder, retry::RetryConfig};
 use aws_sdk_ssm::types as ssm;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -86,7 +85,7 @@ impl Distributor for Aws {
 const SEND: &str = "SendCommand";
 
 async fn send(reach: &Reach, order: &Order) -> Sent {
-    let result = request(reach, order).customize().config_override(once()).send().await;
+    let result = request(reach, order).send().await;
     match reach.settle(SEND, Effect::Mutating, result) {
         Ok(answer) => match answer.command().and_then(ssm::Command::command_id) {
             Some(id) => Sent::Accepted { command: CommandId::new(id) },
@@ -106,8 +105,8 @@ async fn list(reach: &Reach, since: Timestamp, limit: usize) -> Result<Listing, 
     let mut listing = Listing::default();
     let mut pages = Pages::of(OPERATION);
     loop {
-        let call = reach.ssm.list_commands().filters(after.clone()).max_results(PAGE);
-        let result = call.set_next_token(pages.token()).customize().config_override(once()).send().await;
+        let call = reach.run_command.list_commands().filters(after.clone()).max_results(PAGE);
+        let result = call.set_next_token(pages.token()).send().await;
         let page = reach.settle(OPERATION, Effect::Read, result)?;
         listing.commands.extend(page.commands().iter().filter_map(command));
         let more = pages.turn(page.next_token())?;
@@ -123,8 +122,7 @@ async fn list(reach: &Reach, since: Timestamp, limit: usize) -> Result<Listing, 
 }
 
 async fn cancel(reach: &Reach, command: &CommandId) -> Result<(), Failure> {
-    let call = reach.ssm.cancel_command().command_id(command.as_str());
-    let result = call.customize().config_override(once()).send().await;
+    let result = reach.run_command.cancel_command().command_id(command.as_str()).send().await;
     reach.settle("CancelCommand", Effect::Mutating, result).map(|_| ())
 }
 
@@ -134,9 +132,9 @@ impl Aws {
         let mut found = Vec::new();
         let mut pages = Pages::of(OPERATION);
         loop {
-            let call = reach.ssm.list_command_invocations().command_id(command.as_str()).details(true);
-            let call = call.max_results(PAGE).set_next_token(pages.token());
-            let result = call.customize().config_override(once()).send().await;
+            let call =
+                reach.run_command.list_command_invocations().command_id(command.as_str()).details(true);
+            let result = call.max_results(PAGE).set_next_token(pages.token()).send().await;
             let page = reach.settle(OPERATION, Effect::Read, result)?;
             for raw in page.command_invocations() {
                 if let Some(short) = invocation(raw) {
@@ -162,9 +160,9 @@ impl Aws {
         if let Some(output) = self.outputs.get(&key) {
             return Ok(Invocation { output, ..short });
         }
-        let call = reach.ssm.get_command_invocation().command_id(command.as_str());
+        let call = reach.run_command.get_command_invocation().command_id(command.as_str());
         let call = call.instance_id(short.node.as_str()).set_plugin_name(plugin.name().map(str::to_owned));
-        let result = call.customize().config_override(once()).send().await;
+        let result = call.send().await;
         let full = match reach.settle("GetCommandInvocation", Effect::Read, result) {
             Ok(full) => full,
             // Not there yet, or no longer: the listing's own text is what there is.
@@ -198,19 +196,13 @@ impl FullOutputs {
     }
 }
 
-/// No repetition inside the SDK: the port promises its callers that they see every attempt, and a repeated `SendCommand`
-/// whose first answer was lost would start two commands.
-fn once() -> Builder {
-    aws_sdk_ssm::Config::builder().retry_config(RetryConfig::disabled())
-}
-
 fn request(
     reach: &Reach,
     order: &Order,
 ) -> aws_sdk_ssm::operation::send_command::builders::SendCommandFluentBuilder {
     let (document, parameters) = document(&order.job);
     reach
-        .ssm
+        .run_command
         .send_command()
         .set_instance_ids(Some(order.nodes.iter().map(|node| node.as_str().to_owned()).collect()))
         .document_name(document)

@@ -3,6 +3,7 @@
 use crate::classify::{self, Effect};
 use crate::client;
 use crate::meter::Meter;
+use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -27,6 +28,10 @@ pub(crate) struct Role {
 #[derive(Debug)]
 pub(crate) struct Reach {
     pub(crate) ssm: aws_sdk_ssm::Client,
+    /// For commands. No repetition inside the SDK: the port promises its callers that they see every attempt, and a repeated
+    /// `SendCommand` whose first answer was lost would start two commands. A client of its own, because settings that are
+    /// overridden call by call cost a tenth of the call.
+    pub(crate) run_command: aws_sdk_ssm::Client,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
     label: Arc<str>,
     role: Option<Role>,
@@ -106,8 +111,10 @@ impl Sites {
         self.check_account(site).await?;
         let mut table = self.table.lock().await;
         let config = self.site_config(&mut table, site).await;
+        let unrepeated = config.clone().into_builder().retry_config(RetryConfig::disabled()).build();
         let reach = Arc::new(Reach {
             ssm: aws_sdk_ssm::Client::new(&config),
+            run_command: aws_sdk_ssm::Client::new(&unrepeated),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             label: Arc::from(site.to_string()),
             role: role_of(site),
