@@ -16,7 +16,7 @@ mod print;
 mod progress;
 mod visible;
 
-use args::Cli;
+use args::{Cli, Command};
 use clap::Parser;
 use console::Console;
 use exit::{Exit, Stop};
@@ -67,7 +67,13 @@ fn log_to_stderr(filter: &str, console: Console) -> Result<(), Stop> {
 }
 
 fn run(cli: Cli, console: Console) -> Result<Exit, Stop> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut builder = if matches!(cli.command, Command::Sim(_) | Command::Demo(_)) {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        // A rollout waits for AWS, not for a processor: handing tasks from thread to thread costs more than their work.
+        tokio::runtime::Builder::new_current_thread()
+    };
+    let runtime = builder
         .enable_all()
         .build()
         .map_err(|error| Stop::new(Exit::Unexpected, format!("cannot start: {error}")))?;
