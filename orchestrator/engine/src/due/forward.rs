@@ -15,6 +15,11 @@ use wavetrain_model::time::{Seconds, Timestamp};
 /// Installed nodes wait this long for company before their probe is sent, unless nothing else is on its way.
 pub(super) const PROVING_PATIENCE: Seconds = Seconds(15);
 
+/// Commands that one site gets at a time, and then goes through probe, install and probe with: they are looked at together.
+const COMMANDS_TOGETHER: usize = 4;
+
+const NODES_TOGETHER: u32 = (NODES_PER_COMMAND * COMMANDS_TOGETHER) as u32;
+
 /// A probe that did not answer within this time is not waited for before others are sent.
 const SURVEY_PATIENCE: Seconds = Seconds::minutes(2);
 
@@ -28,18 +33,17 @@ pub(super) fn cap(plan: &Plan, wave: WaveIndex) -> u32 {
     plan.spec.limits.in_flight.as_cap(plan.waves[wave.at()].size)
 }
 
-/// Nodes of one site's queue that share the first one's platform: a probe is one script for one platform.
-fn same_platform(plan: &Plan, queue: impl Iterator<Item = NodeIndex>) -> Vec<NodeIndex> {
-    let mut platform = None;
+/// Takes one command's worth of nodes that share the first one's platform: a probe is one script for one platform.
+fn same_platform(plan: &Plan, queue: &mut Vec<NodeIndex>) -> Vec<NodeIndex> {
+    let platform = queue.first().map(|first| plan.platform_of(*first));
     let mut nodes = Vec::new();
-    for node in queue.take(NODES_PER_COMMAND * 4) {
-        if *platform.get_or_insert(plan.platform_of(node)) == plan.platform_of(node) {
-            nodes.push(node);
-            if nodes.len() == NODES_PER_COMMAND {
-                break;
-            }
+    queue.retain(|node| {
+        let is_taken = nodes.len() < NODES_PER_COMMAND && Some(plan.platform_of(*node)) == platform;
+        if is_taken {
+            nodes.push(*node);
         }
-    }
+        !is_taken
+    });
     nodes
 }
 
@@ -100,11 +104,17 @@ pub(super) fn survey(plan: &Plan, state: &State, now: Timestamp, way: &OnTheWay,
             if ahead >= cap * 2 {
                 break;
             }
-            // One command per site and look: the next look comes with the commit of this one.
             let queue = record.unsurveyed.get(&site).into_iter().flatten().copied();
-            let nodes = same_platform(plan, again.remove(&site).into_iter().flatten().chain(queue));
-            ahead += nodes.len();
-            drafts.push(Action::Survey { wave }, site, nodes);
+            let mut rest: Vec<NodeIndex> = again.remove(&site).unwrap_or_default();
+            rest.extend(queue.take(NODES_PER_COMMAND * COMMANDS_TOGETHER * 2));
+            for _ in 0..COMMANDS_TOGETHER {
+                if rest.is_empty() || ahead >= cap * 2 {
+                    break;
+                }
+                let nodes = same_platform(plan, &mut rest);
+                ahead += nodes.len();
+                drafts.push(Action::Survey { wave }, site, nodes);
+            }
         }
     }
 }
@@ -260,13 +270,16 @@ struct Gap {
 /// As many of the lots, in order, as all limits have room for.
 fn fitting(plan: &Plan, lots: Vec<Vec<NodeIndex>>, mut gap: Gap, room: &mut Room) -> Vec<Vec<NodeIndex>> {
     let mut fitting = Vec::new();
+    // One command for a few nodes costs as much as one for fifty, and one that runs alone as many looks as several that run
+    // together: wait until more room is free, while something runs.
+    let quarter = gap.most.div_ceil(4);
+    let mut worth = (lots.iter().map(Vec::len).sum::<usize>() as u32).min(quarter).min(NODES_TOGETHER);
     for lot in lots {
         let possible = room.of_nodes().min(gap.room);
-        // One command for a few nodes costs as much as one for fifty: wait until more room is free, while something runs.
-        let worth = lot.len().min(gap.most.div_ceil(4) as usize);
-        if possible == 0 || (gap.waits_for_more && (possible as usize) < worth) {
+        if possible == 0 || (gap.waits_for_more && possible < worth) {
             break;
         }
+        worth = (NODES_PER_COMMAND as u32).min(lot.len() as u32).min(quarter);
         let mut nodes = Vec::new();
         for node in lot {
             if nodes.len() as u32 == possible {
