@@ -253,7 +253,7 @@ impl Site {
     fn next_at(&self, pauses: Pauses) -> Option<Timestamp> {
         let moments = || self.commands.values().map(|watched| watched.wanted_at(pauses));
         let first = moments().min()?;
-        let together = moments().filter(|at| at.0 <= first.0 + pauses.first_ms).max().unwrap_or(first);
+        let together = moments().filter(|at| at.0 <= first.0 + 2 * pauses.first_ms).max().unwrap_or(first);
         let latest =
             self.commands.values().map(|watched| watched.latest_at(pauses)).min().unwrap_or(together);
         let at = together.min(latest).max(first).max(self.rests_until);

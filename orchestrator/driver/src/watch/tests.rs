@@ -259,11 +259,11 @@ fn however_long_commands_take_no_pause_is_longer_than_the_longest() {
 #[test]
 fn commands_that_can_be_over_at_about_the_same_time_share_a_look() {
     let mut watch = taught();
-    follow_sent(&mut watch, at(110), &[(2, 100), (3, 104), (4, 110)]);
+    follow_sent(&mut watch, at(111), &[(2, 100), (3, 104), (4, 111)]);
     assert_eq!(watch.next_at(), Some(at(124)));
     let over = ["c-2", "c-3"].map(|id| Command { id: id.into(), ..command(2, true) });
     assert_eq!(watch.listed(SITE, at(124), Some(&listing(over.to_vec()))).len(), 2);
-    assert_eq!(watch.next_at(), Some(at(130)));
+    assert_eq!(watch.next_at(), Some(at(131)));
 }
 
 #[test]
