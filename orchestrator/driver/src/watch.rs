@@ -19,6 +19,9 @@ use wavetrain_model::state::OpenIntent;
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::distributor::{Command, Invocation, Listing};
 
+/// Difference of clocks between AWS and this machine that a listing's start allows for.
+const CLOCK_SKEW_MS: i64 = 60_000;
+
 /// How long before its deadline a command's answer is read once more, so that the deadline finds it known.
 const LAST_LOOK_MS: i64 = 10_000;
 
@@ -173,7 +176,11 @@ impl Watch {
                 continue;
             };
             site.listing = true;
-            lists.push(List { site: *index, since: oldest, limit: site.commands.len() + COMMANDS_OF_OTHERS });
+            lists.push(List {
+                site: *index,
+                since: Timestamp(oldest.0 - CLOCK_SKEW_MS),
+                limit: site.commands.len() + COMMANDS_OF_OTHERS,
+            });
         }
         lists
     }

@@ -80,12 +80,12 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 #[test]
-fn the_first_look_comes_after_the_first_pause_and_asks_from_the_oldest_command() {
+fn the_first_look_comes_after_the_first_pause_and_asks_from_before_the_oldest_command() {
     let mut watch = following(Timestamp(0));
     assert_eq!(watch.next_at(), Some(at(5)));
     assert!(watch.begin(at(4)).is_empty());
     let lists = watch.begin(at(5));
-    assert_eq!(lists, [List { site: SITE, since: at(0), limit: 51 }]);
+    assert_eq!(lists, [List { site: SITE, since: at(-60), limit: 51 }]);
     assert!(watch.begin(at(6)).is_empty(), "one listing of a site at a time");
     assert_eq!(watch.next_at(), None);
 }
