@@ -204,6 +204,18 @@ mod tests {
     }
 
     #[test]
+    fn a_newer_or_a_damaged_store_is_lost_contact_and_says_what_helps() {
+        let store = || "/x/y.db".to_owned();
+        let newer = Stop::from(wavetrain_store::Error::Newer { store: store(), found: 9, supported: 1 });
+        assert!(newer.exit == Exit::LostContact && newer.message.contains("use that version"), "{newer:?}");
+        let corrupt = Stop::from(wavetrain_store::Error::Corrupt { store: store(), detail: "x".to_owned() });
+        assert!(
+            corrupt.exit == Exit::LostContact && corrupt.message.contains("left untouched"),
+            "{corrupt:?}"
+        );
+    }
+
+    #[test]
     fn a_store_that_cannot_be_written_is_lost_contact_and_names_the_place() {
         let error =
             wavetrain_store::Error::ReadOnly { store: "/x/y.db".to_owned(), detail: "denied".to_owned() };
