@@ -14,7 +14,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("driver", &["model", "engine", "ports", "store"]),
     ("aws", &["model", "ports"]),
     ("sim", &["model", "ports"]),
-    ("cli", &["model", "spec", "engine", "ports", "store", "driver", "aws", "sim"]),
+    ("signals", &["model", "ports"]),
+    ("cli", &["model", "spec", "engine", "ports", "store", "driver", "aws", "sim", "signals"]),
     ("tests", &["model", "spec", "engine", "ports", "store", "driver", "sim"]),
 ];
 
@@ -31,6 +32,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("petgraph", &["engine", "spec"]),
     ("cel", &["model"]),
+    ("reqwest", &["signals"]),
+    ("rustls", &["signals"]),
     ("prometheus", &["driver"]),
     ("tracing-subscriber", &["cli"]),
 ];

@@ -20,6 +20,7 @@ use wavetrain_model::plan::Plan;
 use wavetrain_model::state::State;
 use wavetrain_ports::Cloud;
 use wavetrain_ports::clock::Clock;
+use wavetrain_ports::signals::Signals;
 use wavetrain_store::{NewRollout, Store};
 
 /// Carries out one rollout.
@@ -51,6 +52,8 @@ pub struct Options {
     pub mailbox_seconds: u32,
     /// Real seconds that calls in progress are waited for when stopping.
     pub grace_seconds: u32,
+    /// Servers that gates of the plan file name; None: such gates cannot be measured.
+    pub signals: Option<Arc<dyn Signals>>,
     /// Where the course is counted.
     pub metrics: Metrics,
     /// Where a test lets the process die; None otherwise.
@@ -68,6 +71,7 @@ impl Options {
             calls_at_once: 64,
             mailbox_seconds: 2,
             grace_seconds: 10,
+            signals: None,
             metrics: Metrics::default(),
             crash_at: None,
         }
@@ -218,6 +222,7 @@ impl Driver {
             line: Arc::new(line),
             plan: taken.plan.clone(),
             rollout: taken.rollout.clone(),
+            signals: self.options.signals.clone(),
             crash_at: self.options.crash_at,
         };
         Circle::new(taken, hands, self.store, self.options, lease, stop, view)

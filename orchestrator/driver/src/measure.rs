@@ -8,7 +8,7 @@ use wavetrain_model::gate::{Found, Reading, Series, Window};
 use wavetrain_model::id::{GateIndex, NodeIndex, SiteIndex};
 use wavetrain_model::spec::{Alarms, Ask, Check, Compare, Metric};
 use wavetrain_model::time::Seconds;
-use wavetrain_ports::failure::Failure;
+use wavetrain_ports::failure::{Class, Failure};
 use wavetrain_ports::metrics::{Answer, Question};
 
 /// `MetricDataQueries` of one call.
@@ -21,6 +21,10 @@ impl Hands {
     /// Measures one gate at every site concerned.
     pub(crate) async fn measure(self, measurement: Measurement) -> Outcome {
         let Measurement { gate, scope, sites, window, upgraded, untouched } = measurement;
+        if let Some(found) = self.elsewhere(gate, window).await {
+            let reading = Reading { site: None, found: found.map_err(|failure| failure.to_string()) };
+            return Outcome::Measured { gate, scope, window, readings: Some(vec![reading]) };
+        }
         let compared: Arc<[(NodeIndex, bool)]> = upgraded
             .into_iter()
             .map(|node| (node, false))
@@ -44,6 +48,24 @@ impl Hands {
         Outcome::Measured { gate, scope, window, readings }
     }
 
+    /// Asks a server that speaks for all sites; None: the gate asks every site by itself.
+    async fn elsewhere(&self, gate: GateIndex, window: Window) -> Option<Result<Found, Failure>> {
+        let check = &self.plan.spec.gates[gate.at()].check;
+        let signals = match check {
+            Check::Prometheus(_) | Check::Http(_) => self.signals.clone().ok_or_else(no_signals),
+            Check::Alarms(_) | Check::Metric(_) | Check::Compare(_) => return None,
+        };
+        let signals = match signals {
+            Ok(signals) => signals,
+            Err(failure) => return Some(Err(failure)),
+        };
+        match check {
+            Check::Prometheus(ask) => Some(signals.prometheus(ask, window).await.map(Found::Series)),
+            Check::Http(ask) => Some(signals.http(ask).await),
+            Check::Alarms(_) | Check::Metric(_) | Check::Compare(_) => None,
+        }
+    }
+
     /// Asks one site; None: not asked.
     async fn ask(
         self,
@@ -56,6 +78,7 @@ impl Hands {
             Check::Alarms(alarms) => self.alarms(site, alarms).await?,
             Check::Metric(metric) => self.metric(site, metric, window).await?,
             Check::Compare(compare) => self.compare(site, compare, window, &compared).await?,
+            Check::Prometheus(_) | Check::Http(_) => return None,
         };
         Some(Reading { site: Some(site), found: found.map_err(|failure| failure.to_string()) })
     }
@@ -134,6 +157,15 @@ impl Hands {
         let answer = self.line.cloud.data(place, questions, period, window).await;
         self.line.learn(site, Family::Data, answer.as_ref().err());
         Some(answer)
+    }
+}
+
+fn no_signals() -> Failure {
+    Failure {
+        class: Class::Unavailable,
+        operation: "measure".to_owned(),
+        message: "this process was started without a way to other servers".to_owned(),
+        code: String::new(),
     }
 }
 

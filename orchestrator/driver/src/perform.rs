@@ -14,6 +14,7 @@ use wavetrain_model::plan::Plan;
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::distributor::{Invocation, Listing, Sent};
 use wavetrain_ports::failure::{Class, Failure};
+use wavetrain_ports::signals::Signals;
 
 /// What came back from one task. A task gives exactly one, also when it made no call.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub(crate) struct Hands {
     pub(crate) line: Arc<Line>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) rollout: RolloutId,
+    pub(crate) signals: Option<Arc<dyn Signals>>,
     pub(crate) crash_at: Option<CrashAt>,
 }
 

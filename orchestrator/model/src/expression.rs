@@ -52,6 +52,8 @@ pub enum Given {
     Texts(Vec<String>),
     /// Yes or no.
     Flag(bool),
+    /// A JSON document.
+    Document(serde_json::Value),
     /// Names, each yes or no.
     Flags(BTreeMap<String, bool>),
 }
@@ -106,6 +108,7 @@ impl Given {
             Self::Text(text) => text.clone().into(),
             Self::Texts(texts) => texts.clone().into(),
             Self::Flag(flag) => Value::Bool(*flag),
+            Self::Document(document) => cel::to_value(document).unwrap_or(Value::Null),
             Self::Flags(flags) => cel::to_value(flags).unwrap_or(Value::Null),
         }
     }

@@ -129,6 +129,13 @@ pub enum Found {
     Alarms(Vec<Alarm>),
     /// Series of numbers.
     Series(Vec<Series>),
+    /// What an HTTP server answered.
+    Answer {
+        /// Status code.
+        status: u16,
+        /// The document as text, cut at [`crate::limit::ANSWER_BYTES`].
+        body: String,
+    },
 }
 
 /// Numbers over time.

@@ -241,6 +241,40 @@ pub enum Check {
     Metric(Metric),
     /// A CloudWatch metric of upgraded nodes beside that of untouched ones.
     Compare(Compare),
+    /// A query to a Prometheus server.
+    Prometheus(Prometheus),
+    /// A JSON document behind a URL.
+    Http(Http),
+}
+
+/// A query to a Prometheus server, and what its answer means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prometheus {
+    /// Base of the server's API, such as `https://prometheus.example:9090`.
+    pub url: String,
+    /// Name of the environment variable that holds a bearer token.
+    pub token_env: Option<String>,
+    /// PromQL.
+    pub query: String,
+    /// How far back the query looks.
+    pub window: Seconds,
+    /// Step of a range query over the window; None: an instant query at its end.
+    pub step: Option<Seconds>,
+    /// Fewer points are inconclusive.
+    pub minimum_samples: u32,
+    /// What each series of the answer means.
+    pub condition: Condition,
+}
+
+/// A JSON document behind a URL, and what it means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Http {
+    /// `http` or `https`, without credentials.
+    pub url: String,
+    /// Name of the environment variable that holds a bearer token.
+    pub token_env: Option<String>,
+    /// Condition over `answer` (the document) and `status`.
+    pub condition: Condition,
 }
 
 /// Upgraded nodes against untouched nodes of the same strata, node by node, over one stretch of time.
@@ -334,6 +368,9 @@ pub struct MetricStat {
 /// What a condition can name.
 pub const CONDITION_VARIABLES: [&str; 7] =
     ["value", "samples", "average", "minimum", "maximum", "total", "nodes"];
+
+/// What a condition about an HTTP answer can name.
+pub const ANSWER_VARIABLES: [&str; 2] = ["answer", "status"];
 
 /// What a series must look like, in CEL over `value`, `samples`, `average`, `minimum`, `maximum`, `total` and `nodes`.
 ///

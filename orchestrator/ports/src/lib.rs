@@ -2,13 +2,15 @@
 //!
 //! For: the driver (caller), `wavetrain-aws` and the simulated AWS (implementations).
 //! Must not know: any implementation, SDK types, tokio. An answer that leads to a decision is an enum here, not an error.
-//! Start at [`fleet::Fleet`] (who is there), [`distributor::Distributor`] (commands), [`metrics::Metrics`] (alarms).
+//! Start at [`fleet::Fleet`] (who is there), [`distributor::Distributor`] (commands), [`metrics::Metrics`] (CloudWatch),
+//! [`signals::Signals`] (Prometheus and other servers).
 
 pub mod clock;
 pub mod distributor;
 pub mod failure;
 pub mod fleet;
 pub mod metrics;
+pub mod signals;
 
 /// Everything a driver needs from one AWS, real or simulated.
 pub trait Cloud: fleet::Fleet + distributor::Distributor + metrics::Metrics {}

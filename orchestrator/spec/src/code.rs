@@ -235,6 +235,13 @@ codes! {
     COMPARISON "E0611"
     "A comparison needs enough upgraded and enough untouched nodes, a level between 0 % and 50 %, and a dimension \
      that tells one node from another."
+    QUERY "E0612"
+    "A query to a Prometheus server has 1 to 4096 characters."
+    URL "E0613"
+    "A gate asks servers by `http` or `https`. User and password in a URL would end up in logs, so they are \
+     refused; a bearer token comes from the environment."
+    VARIABLE "E0614"
+    "`token_env` is the name of an environment variable, never the token: plan files are kept, and shown."
     GATE_WAVE "E0610"
     "A gate can only judge waves of its own plan file."
 

@@ -181,6 +181,28 @@ rule! {
 }
 
 rule! {
+    /// PromQL.
+    QueryText = "a query", QUERY, "^[^\\x00-\\x08\\x0b-\\x1f]{1,4096}$",
+    "a query has 1 to 4096 characters",
+    |text| consists_of(text, 1, 4096, is_printed)
+}
+
+rule! {
+    /// Where a server is.
+    UrlText = "a URL", URL, "^https?://[A-Za-z0-9.:\\[\\]_-]{1,255}(/[!-~]{0,1000})?$",
+    "write `https://host[:port][/path]`, without user and password; a token stands in the environment (`token_env`)",
+    is_url
+}
+
+rule! {
+    /// Name of an environment variable.
+    VariableName = "the name of an environment variable", VARIABLE, "^[A-Za-z_][A-Za-z0-9_]{0,127}$",
+    "a name has letters, digits and `_`; the token itself does not belong in a plan file",
+    |text| consists_of(text, 1, 128, |character| character.is_ascii_alphanumeric() || character == '_')
+        && !text.starts_with(|first: char| first.is_ascii_digit())
+}
+
+rule! {
     /// `Id` of GetMetricData.
     QueryId = "the id of a query", METRIC_TEXT, "^[a-z][A-Za-z0-9_]{0,254}$",
     "an id begins with a lower-case letter and has letters, digits and `_`",
@@ -232,6 +254,16 @@ rule! {
     ApiVersion = "a known format of plan files", API_VERSION, "^wavetrain/v1$",
     "write `apiVersion: wavetrain/v1`",
     |text| text == crate::API_VERSION
+}
+
+/// A host of letters, digits, `.`, `-`, `_` or an address in brackets; then a path. Credentials would end up in logs.
+fn is_url(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
+        return false;
+    };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_host = |character: char| character.is_ascii_alphanumeric() || ".:[]_-".contains(character);
+    consists_of(host, 1, 255, is_host) && consists_of(path, 0, 1000, |character| character.is_ascii_graphic())
 }
 
 fn is_role_template(text: &str) -> bool {

@@ -61,7 +61,16 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
     let crash_at = crash_at()?;
     #[cfg(not(feature = "crash-points"))]
     let crash_at = None;
-    let run = Run { cloud, store, time: &time, on_hold: args.on_hold, display, metrics, crash_at };
+    let run = Run {
+        cloud,
+        store,
+        time: &time,
+        on_hold: args.on_hold,
+        display,
+        metrics,
+        crash_at,
+        signals: Some(super::planning::signals()?),
+    };
     let stop = stop_on_signals(context, &args.file);
     let finished = run.drive(start, stop.clone()).await.map_err(|error| {
         let stop = look::driver_stop(&error);
@@ -226,6 +235,8 @@ pub struct Run<'a> {
     pub metrics: Metrics,
     /// Where a test lets the process die; None otherwise.
     pub crash_at: Option<CrashAt>,
+    /// Servers that gates name.
+    pub signals: Option<Arc<dyn Signals>>,
 }
 
 impl Run<'_> {
@@ -237,6 +248,7 @@ impl Run<'_> {
     ) -> Result<Finished, wavetrain_driver::Error> {
         let mut options = Options::new(holder(), person());
         options.metrics = self.metrics;
+        options.signals = self.signals;
         options.crash_at = self.crash_at;
         options.on_hold = match self.on_hold {
             OnHold::Exit => wavetrain_driver::OnHold::Exit,

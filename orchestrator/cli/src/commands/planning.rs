@@ -18,6 +18,8 @@ use wavetrain_model::spec::Rollout;
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::Cloud;
 use wavetrain_ports::failure::Class;
+use wavetrain_ports::signals::Signals;
+use wavetrain_signals::Web;
 use wavetrain_store::Store;
 
 /// Messages of sites shown in full.
@@ -39,6 +41,13 @@ pub async fn metered_aws(session_name: &str, time: &Time) -> Result<Arc<Aws>, St
         ..Default::default()
     };
     Ok(Arc::new(Aws::connect(options).await?))
+}
+
+/// The servers that gates name, with tokens from the environment.
+pub fn signals() -> Result<Arc<dyn Signals>, Stop> {
+    let environment = Arc::new(|name: &str| std::env::var(name).ok());
+    let web = Web::new(environment).map_err(|error| Stop::new(Exit::Unexpected, error.to_string()))?;
+    Ok(Arc::new(web))
 }
 
 /// Looks at the fleet and plans. Everything that stands in the way is shown; then the command ends.

@@ -131,6 +131,8 @@ async fn play_on(context: &Context, act: Act, stage: &Stage, began: Instant) -> 
             display: Display::new(context.console),
             metrics: wavetrain_driver::Metrics::default(),
             crash_at: None,
+            // The demo's gates ask the simulated AWS only.
+            signals: None,
         };
         let stop = CancellationToken::new();
         let driven = run.drive(Start::New(Box::new(plan), id.clone()), stop.clone());

@@ -77,7 +77,7 @@ pub(super) fn judge(case: Case<'_>, compare: &Compare, readings: &[Reading]) -> 
             Err(message) => {
                 return Judgement::new(Verdict::Error, format!("{place}could not be measured: {message}"));
             }
-            Ok(Found::Alarms(_)) => {
+            Ok(Found::Alarms(_) | Found::Answer { .. }) => {
                 return Judgement::new(Verdict::Error, format!("{place}was asked something else"));
             }
             Ok(Found::Series(all)) => {
@@ -96,7 +96,7 @@ pub(super) fn judge(case: Case<'_>, compare: &Compare, readings: &[Reading]) -> 
         Err(error) => Judgement::new(Verdict::Error, format!("not comparable: {error}")),
         Ok(judgement) if judgement.verdict == Verdict::Fail => judgement,
         Ok(_) if !(upgraded.complete && untouched.complete) => {
-            Judgement::new(Verdict::Inconclusive, "CloudWatch gave only a part of the data".to_owned())
+            Judgement::new(Verdict::Inconclusive, "only a part of the data came back".to_owned())
         }
         Ok(judgement) => judgement,
     }

@@ -6,10 +6,18 @@ use wavetrain_model::spec::{CONDITION_VARIABLES, Condition};
 
 /// What a condition says of one series that has points.
 pub(super) fn judge(condition: &Condition, series: &Series, nodes: u32) -> Result<Verdict, Error> {
-    let given = given(series, nodes);
+    weigh(condition, &CONDITION_VARIABLES, &given(series, nodes))
+}
+
+/// What a condition says of anything.
+pub(super) fn weigh(
+    condition: &Condition,
+    variables: &[&str],
+    given: &[(&str, Given)],
+) -> Result<Verdict, Error> {
     let holds = |text: &Option<String>| -> Result<Option<bool>, Error> {
         let Some(text) = text else { return Ok(None) };
-        Expression::parse(text, &CONDITION_VARIABLES)?.holds(&given).map(Some)
+        Expression::parse(text, variables)?.holds(given).map(Some)
     };
     Ok(match (holds(&condition.fail_if)?, holds(&condition.pass_if)?) {
         (Some(true), _) | (None, Some(false)) => Verdict::Fail,

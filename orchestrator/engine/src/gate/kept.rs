@@ -26,6 +26,7 @@ pub(crate) fn kept(readings: &[Reading]) -> Vec<Reading> {
                 }
                 Found::Series(all)
             }
+            Found::Answer { status, body } => Found::Answer { status, body },
         });
         Reading { site: reading.site, found }
     });

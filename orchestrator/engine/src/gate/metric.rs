@@ -1,48 +1,47 @@
-//! CloudWatch metrics: series against a condition.
+//! Series of numbers against a condition, from CloudWatch or Prometheus.
 
-use super::{Case, Judgement, condition, nodes};
+use super::{Judgement, condition};
 use wavetrain_model::gate::{Level, Series, Verdict};
-use wavetrain_model::id::SiteIndex;
-use wavetrain_model::spec::{Ask, Metric};
+use wavetrain_model::spec::{Ask, Condition, Metric};
 
-/// Judges what one site answered: each series for itself, the worst counts.
-pub(super) fn judge(
-    case: Case<'_>,
-    metric: &Metric,
-    place: &str,
-    site: Option<SiteIndex>,
-    found: &[Series],
-) -> Judgement {
-    let concerned = nodes(case, site);
-    let judged: Vec<Judgement> = found.iter().map(|series| one(metric, place, series, concerned)).collect();
+/// What series are judged by, wherever they come from.
+#[derive(Clone, Copy)]
+pub(super) struct Rule<'a> {
+    pub(super) condition: &'a Condition,
+    pub(super) minimum_samples: u32,
+}
+
+/// Judges what one place answered: each series for itself, the worst counts. `nodes` is how many the gate is about.
+pub(super) fn judge(rule: Rule<'_>, place: &str, nodes: u32, found: &[Series]) -> Judgement {
+    let judged: Vec<Judgement> = found.iter().map(|series| one(rule, place, series, nodes)).collect();
     let worst = judged.into_iter().rev().max_by_key(|judgement| judgement.verdict);
     worst.unwrap_or_else(|| Judgement::new(Verdict::Inconclusive, format!("{place}no such metric has data")))
 }
 
-fn one(metric: &Metric, place: &str, series: &Series, nodes: u32) -> Judgement {
+fn one(rule: Rule<'_>, place: &str, series: &Series, nodes: u32) -> Judgement {
     let label = &series.label;
     let count = series.points.len();
     let Some(value) = series.points.last().map(|point| point.value) else {
         return Judgement::new(Verdict::Inconclusive, format!("{place}{label} has no data"));
     };
-    let said = condition::judge(&metric.condition, series, nodes);
-    let rule = condition::sentence(&metric.condition);
+    let said = condition::judge(rule.condition, series, nodes);
+    let meaning = condition::sentence(rule.condition);
     let statistic = statistic(series, value);
     let (verdict, sentence) = match said {
         Err(error) => (Verdict::Error, format!("{place}{label}: {error}")),
         // What is bad with some of the data is bad; what is good with some of it proves nothing.
-        Ok(Verdict::Fail) => (Verdict::Fail, format!("{place}{label} is {statistic}; {rule}")),
+        Ok(Verdict::Fail) => (Verdict::Fail, format!("{place}{label} is {statistic}; {meaning}")),
         Ok(_) if !series.complete => {
-            (Verdict::Inconclusive, format!("{place}{label}: CloudWatch gave only a part of the data"))
+            (Verdict::Inconclusive, format!("{place}{label}: only a part of the data came back"))
         }
-        Ok(_) if count < metric.minimum_samples as usize => {
-            let wanted = metric.minimum_samples;
+        Ok(_) if count < rule.minimum_samples as usize => {
+            let wanted = rule.minimum_samples;
             (Verdict::Inconclusive, format!("{place}{label} has {count} of at least {wanted} points"))
         }
-        Ok(Verdict::Pass) => (Verdict::Pass, format!("{place}{label} is {statistic}; {rule}")),
+        Ok(Verdict::Pass) => (Verdict::Pass, format!("{place}{label} is {statistic}; {meaning}")),
         Ok(Verdict::Inconclusive | Verdict::Error) => (
             Verdict::Inconclusive,
-            format!("{place}{label} is {statistic}, which neither fails nor passes; {rule}"),
+            format!("{place}{label} is {statistic}, which neither fails nor passes; {meaning}"),
         ),
     };
     Judgement { verdict, sentence, statistic }

@@ -10,11 +10,13 @@
 //! No reading at all is `inconclusive`: a pass is earned.
 
 mod alarms;
+mod answer;
 mod compare;
 mod condition;
 mod kept;
 mod metric;
 
+use metric::Rule;
 use wavetrain_model::gate::{Evidence, Found, Reading, Scope, Verdict, Window};
 use wavetrain_model::id::SiteIndex;
 use wavetrain_model::plan::Plan;
@@ -78,9 +80,16 @@ pub(crate) fn judge(case: Case<'_>, gate: &Gate, readings: &[Reading]) -> Judgem
 fn one(case: Case<'_>, gate: &Gate, place: &str, site: Option<SiteIndex>, found: &Found) -> Judgement {
     match (&gate.check, found) {
         (Check::Alarms(alarms), Found::Alarms(found)) => alarms::judge(case, alarms, place, found),
-        (Check::Metric(metric), Found::Series(found)) => metric::judge(case, metric, place, site, found),
-        (Check::Alarms(_) | Check::Compare(_), Found::Series(_))
-        | (Check::Metric(_) | Check::Compare(_), Found::Alarms(_)) => {
+        (Check::Metric(metric), Found::Series(found)) => {
+            let rule = Rule { condition: &metric.condition, minimum_samples: metric.minimum_samples };
+            metric::judge(rule, place, nodes(case, site), found)
+        }
+        (Check::Prometheus(prometheus), Found::Series(found)) => {
+            let rule = Rule { condition: &prometheus.condition, minimum_samples: prometheus.minimum_samples };
+            metric::judge(rule, place, nodes(case, site), found)
+        }
+        (Check::Http(http), Found::Answer { status, body }) => answer::judge(http, *status, body),
+        (_, Found::Alarms(_) | Found::Series(_) | Found::Answer { .. }) => {
             Judgement::new(Verdict::Error, format!("{place}was asked something else"))
         }
     }
@@ -117,6 +126,8 @@ pub(crate) fn query(gate: &Gate) -> String {
         Check::Alarms(alarms) => alarms::query(alarms),
         Check::Metric(metric) => metric::query(metric),
         Check::Compare(compare) => compare::query(compare),
+        Check::Prometheus(prometheus) => format!("{} at {}", prometheus.query, prometheus.url),
+        Check::Http(http) => format!("GET {}", http.url),
     }
 }
 
@@ -126,6 +137,8 @@ pub(crate) fn threshold(gate: &Gate) -> String {
         Check::Alarms(alarms) => alarms.fail_if.clone().unwrap_or_else(|| "no alarm in ALARM".to_owned()),
         Check::Metric(metric) => condition::sentence(&metric.condition),
         Check::Compare(compare) => compare::threshold(compare),
+        Check::Prometheus(prometheus) => condition::sentence(&prometheus.condition),
+        Check::Http(http) => condition::sentence(&http.condition),
     }
 }
 
@@ -147,7 +160,8 @@ fn nodes(case: Case<'_>, site: Option<SiteIndex>) -> u32 {
 /// From the moment a gate may first look at something to its first look: before that there can be nothing to see.
 pub(crate) fn first_look(gate: &Gate) -> Seconds {
     let ripe = match &gate.check {
-        Check::Alarms(_) => 0,
+        Check::Alarms(_) | Check::Http(_) => 0,
+        Check::Prometheus(prometheus) => prometheus.window.0,
         // One whole period lies within any two.
         Check::Metric(Metric { lag, period, .. }) | Check::Compare(Compare { lag, period, .. }) => {
             lag.0 + 2 * period.0
@@ -159,7 +173,12 @@ pub(crate) fn first_look(gate: &Gate) -> Seconds {
 /// What a look at `now` covers, of a time that begins at `start`; None: nothing yet.
 pub(crate) fn window(gate: &Gate, start: Option<Timestamp>, now: Timestamp) -> Option<Window> {
     match &gate.check {
-        Check::Alarms(_) => Some(Window { from: now, until: now }),
+        Check::Alarms(_) | Check::Http(_) => Some(Window { from: now, until: now }),
+        // The query alone knows what it looks at: before a whole window lies behind the start, it would see older times.
+        Check::Prometheus(prometheus) => {
+            let from = Timestamp(now.0.saturating_sub(ms(prometheus.window)));
+            start.is_none_or(|start| from >= start).then_some(Window { from, until: now })
+        }
         Check::Metric(Metric { lag, period, window, .. })
         | Check::Compare(Compare { lag, period, window, .. }) => {
             // CloudWatch shifts the points of a window that is not aligned to the period.

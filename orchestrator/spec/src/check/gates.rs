@@ -1,6 +1,6 @@
 //! Gates.
 
-use super::{distinct, metrics};
+use super::{distinct, metrics, servers};
 use crate::code;
 use crate::file;
 use crate::problem::{Problems, quoted};
@@ -72,14 +72,15 @@ fn gate(
         ),
     }
     let judged = written.waves.map(|judged| of_waves(judged.value.0, waves, problems)).unwrap_or_default();
-    let check = match (written.alarms, written.metric, written.compare) {
-        (Some(alarms), None, None) => Check::Alarms(check_alarms(alarms, problems)),
-        (None, Some(metric), None) => Check::Metric(metrics::check(metric, problems)?),
-        (None, None, Some(compare)) => {
-            Check::Compare(metrics::compare(compare, written.blocker.value.0, problems)?)
-        }
-        _ => return None,
-    };
+    // Of two kinds, which was reported, both are looked at, so that nothing waits for the next run.
+    let alarms = written.alarms.map(|alarms| Check::Alarms(check_alarms(alarms, problems)));
+    let metric = written.metric.and_then(|metric| metrics::check(metric, problems)).map(Check::Metric);
+    let is_blocker = written.blocker.value.0;
+    let compare = written.compare.and_then(|compare| metrics::compare(compare, is_blocker, problems));
+    let prometheus = written.prometheus.and_then(|ask| servers::prometheus(ask, problems));
+    let http = written.http.and_then(|ask| servers::http(ask, problems));
+    let check = alarms.or(metric).or(compare.map(Check::Compare));
+    let check = check.or(prometheus.map(Check::Prometheus)).or(http.map(Check::Http))?;
     Some(Gate {
         check,
         name: written.name?.value.text,

@@ -32,7 +32,8 @@ pub fn check(
         problems.error(code::METRIC_ASK, span, "the queries feed no expression", "add `expression: …`");
     }
     let (period, window) = (written.period.value.0, written.window.value.0);
-    let condition = condition(span, written.fail_if.as_ref(), written.pass_if.as_ref(), problems);
+    let condition =
+        condition(span, written.fail_if.as_ref(), written.pass_if.as_ref(), &CONDITION_VARIABLES, problems);
     Some(Metric {
         queries,
         ask: ask?,
@@ -136,6 +137,7 @@ pub(super) fn condition(
     span: Span,
     fail_if: Option<&Placed<Text<CelText>>>,
     pass_if: Option<&Placed<Text<CelText>>>,
+    variables: &[&str],
     problems: &mut Problems,
 ) -> Option<Condition> {
     if fail_if.is_none() && pass_if.is_none() {
@@ -143,13 +145,13 @@ pub(super) fn condition(
             code::CONDITION,
             span,
             "nothing says which values are bad",
-            "add `fail_if: value > …`, `pass_if: …` or both",
+            format!("add `fail_if: {} > …`, `pass_if: …` or both", variables[0]),
         );
         return None;
     }
     let mut read = |written: Option<&Placed<Text<CelText>>>| match written {
         None => Some(None),
-        Some(text) => expression(text, &CONDITION_VARIABLES, problems).map(Some),
+        Some(text) => expression(text, variables, problems).map(Some),
     };
     let (fail_if, pass_if) = (read(fail_if), read(pass_if));
     Some(Condition { fail_if: fail_if?, pass_if: pass_if? })

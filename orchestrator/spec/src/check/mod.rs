@@ -8,6 +8,7 @@ mod limits;
 mod metrics;
 mod package;
 mod population;
+mod servers;
 mod waves;
 
 use crate::code;

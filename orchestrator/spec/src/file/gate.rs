@@ -4,7 +4,8 @@ use super::{DAY, HOUR, MINUTE};
 use crate::scalar::{Length, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, Table, shape};
 use crate::text::{
-    AlarmName, CelText, DimensionText, MathText, MetricText, Name, NamespaceText, QueryId, Statistic,
+    AlarmName, CelText, DimensionText, MathText, MetricText, Name, NamespaceText, QueryId, QueryText,
+    Statistic, UrlText, VariableName,
 };
 use wavetrain_model::limit;
 use wavetrain_model::spec::{InsufficientData, Worse};
@@ -20,8 +21,8 @@ type Dimensions = Table<Text<DimensionText>, Text<DimensionText>, 0, 30>;
 
 shape! {
     /// A check between waves: one kind of check, and how often and how patiently it is made.
-    Gate = "a gate", oneOf ["alarms", "metric", "compare"]; later ["compliance", "prometheus", "http", "probe", "approval"]
-    "this version measures `alarms`, `metric` and `compare`; a probe belongs in `package`, an approval into a wave" {
+    Gate = "a gate", oneOf ["alarms", "metric", "compare", "prometheus", "http"]; later ["compliance", "probe", "approval"]
+    "this version has no such gate yet; a probe belongs in `package`, an approval into a wave" {
         /// Name of the gate.
         required name "name": Text<Name>;
         /// Whether it is also watched from the first install to the last bake.
@@ -38,6 +39,10 @@ shape! {
         optional metric "metric": Metric;
         /// A CloudWatch metric of upgraded nodes beside that of untouched ones.
         optional compare "compare": Compare;
+        /// A query to a Prometheus server.
+        optional prometheus "prometheus": Prometheus;
+        /// A JSON document behind a URL.
+        optional http "http": Http;
         /// Time between two measurements.
         defaulted every "every": Length<10, DAY> = "1m";
         /// Time until the first measurement.
@@ -133,6 +138,42 @@ shape! {
         defaulted nodes "nodes": Whole<2, 500> = "50";
         /// With fewer nodes on a side, nothing is said.
         defaulted minimum_nodes "minimum_nodes": Whole<2, 500> = "5";
+    }
+}
+
+shape! {
+    /// A query to a Prometheus server, and what each series of its answer means.
+    Prometheus = "a Prometheus query", anyOf ["fail_if", "pass_if"] {
+        /// Base of the server's API, such as `https://prometheus.example:9090`.
+        required url "url": Text<UrlText>;
+        /// Environment variable with a bearer token.
+        optional token_env "token_env": Text<VariableName>;
+        /// PromQL.
+        required query "query": Text<QueryText>;
+        /// How far back the query looks: the longest range in it, or the range of a range query. A gate waits that long first.
+        defaulted window "window": Length<1, { 15 * DAY }> = "5m";
+        /// Step of a range query over the window; an instant query unless given.
+        optional step "step": Length<1, DAY>;
+        /// Fewer points are inconclusive.
+        defaulted minimum_samples "minimum_samples": Whole<1, 11_000> = "1";
+        /// Bad when true: CEL over `value` (the newest), `samples`, `average`, `minimum`, `maximum`, `total` and `nodes`.
+        optional fail_if "fail_if": Text<CelText>;
+        /// Good when true.
+        optional pass_if "pass_if": Text<CelText>;
+    }
+}
+
+shape! {
+    /// A JSON document behind a URL, and what it means.
+    Http = "an HTTP check", anyOf ["fail_if", "pass_if"] {
+        /// What is asked with `GET`; redirects are not followed.
+        required url "url": Text<UrlText>;
+        /// Environment variable with a bearer token.
+        optional token_env "token_env": Text<VariableName>;
+        /// Bad when true: CEL over `answer` (the document) and `status`.
+        optional fail_if "fail_if": Text<CelText>;
+        /// Good when true.
+        optional pass_if "pass_if": Text<CelText>;
     }
 }
 
