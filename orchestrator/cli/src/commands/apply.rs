@@ -22,6 +22,7 @@ use wavetrain_model::plan::Plan;
 use wavetrain_model::spec::Rollout;
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::Cloud;
+use wavetrain_ports::signals::Signals;
 use wavetrain_store::Store;
 
 /// Real seconds after which a lease that was not given back runs out.

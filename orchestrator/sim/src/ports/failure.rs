@@ -49,6 +49,11 @@ fn failure(operation: &'static str, class: Class, message: &str, code: String) -
     Failure { class, operation: operation.to_owned(), message: redact(message), code }
 }
 
+/// What CloudWatch says inside of an answer that is otherwise fine.
+pub(super) fn forbidden(operation: &'static str, id: &str) -> Failure {
+    failure(operation, Class::Denied, &format!("{id} is forbidden"), String::new())
+}
+
 fn not_known(effect: Effect) -> Class {
     match effect {
         Effect::Read => Class::Unavailable,

@@ -1,19 +1,24 @@
-//! Alarms through the world.
+//! Alarms and metrics through the world.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use wavetrain_model::fleet::Site;
-use wavetrain_model::gate::{Alarm, AlarmState, Window};
+use wavetrain_model::gate::{Alarm, AlarmState, Level, Point, Series, Window};
+use wavetrain_model::spec::Ask;
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::failure::Failure;
 use wavetrain_ports::metrics::{Answer, Metrics, Question};
 
 use crate::api::Response;
-use crate::api::cloudwatch::{AlarmType, DescribeAlarmsInput, Response as CloudWatch, StateValue};
+use crate::api::Timestamp as Moment;
+use crate::api::cloudwatch::{
+    AlarmType, DescribeAlarmsInput, Dimension, GetMetricDataInput, Metric, MetricDataQuery, MetricDataResult,
+    MetricStat, Response as CloudWatch, StateValue, StatusCode,
+};
 
 use super::SimulatedCloud;
-use super::failure::{Effect, nonsense};
+use super::failure::{Effect, forbidden, nonsense};
 
 /// `AlarmNames` of one request.
 const NAMES: usize = 100;
@@ -39,9 +44,92 @@ impl Metrics for SimulatedCloud {
         Ok(found.into_values().collect())
     }
 
-    async fn data(&self, _: &Site, _: &[Question], _: Seconds, _: Window) -> Result<Vec<Answer>, Failure> {
-        Err(nonsense("GetMetricData", Effect::Read))
+    async fn data(
+        &self,
+        site: &Site,
+        questions: &[Question],
+        period: Seconds,
+        window: Window,
+    ) -> Result<Vec<Answer>, Failure> {
+        let mut found: BTreeMap<(String, String), Series> = BTreeMap::new();
+        let mut token = None;
+        loop {
+            let input = GetMetricDataInput {
+                metric_data_queries: Some(questions.iter().map(|question| query(question, period)).collect()),
+                start_time: Some(Moment::from_millis(window.from.0)),
+                end_time: Some(Moment::from_millis(window.until.0)),
+                scan_by: Some("TimestampAscending".to_owned()),
+                next_token: token,
+                ..Default::default()
+            };
+            let Response::CloudWatch(CloudWatch::GetMetricData(page)) =
+                self.call(site, Effect::Read, input)?
+            else {
+                return Err(nonsense("GetMetricData", Effect::Read));
+            };
+            for result in page.metric_data_results {
+                gather(result, !page.messages.is_empty(), &mut found)?;
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(found.into_iter().map(|((id, _), series)| Answer { id, series }).collect());
+            }
+        }
     }
+}
+
+fn query(question: &Question, period: Seconds) -> MetricDataQuery {
+    let seconds = i32::try_from(period.0).unwrap_or(i32::MAX);
+    let mut query =
+        MetricDataQuery { id: question.id.clone(), return_data: Some(question.wanted), ..Default::default() };
+    match &question.ask {
+        Ask::Expression(text) => {
+            query.expression = Some(text.clone());
+            query.period = Some(seconds);
+        }
+        Ask::Stat(stat) => {
+            let dimension =
+                |(name, value): (&String, &String)| Dimension { name: name.clone(), value: value.clone() };
+            query.metric_stat = Some(MetricStat {
+                metric: Metric {
+                    namespace: Some(stat.namespace.clone()),
+                    metric_name: Some(stat.name.clone()),
+                    dimensions: Some(stat.dimensions.iter().map(dimension).collect()),
+                },
+                period: seconds,
+                stat: stat.statistic.clone(),
+                unit: None,
+            });
+        }
+    }
+    query
+}
+
+/// Puts one page's points into their series.
+fn gather(
+    result: MetricDataResult,
+    is_cut: bool,
+    found: &mut BTreeMap<(String, String), Series>,
+) -> Result<(), Failure> {
+    if result.status_code == StatusCode::Forbidden {
+        return Err(forbidden("GetMetricData", &result.id));
+    }
+    let key = (result.id, result.label.clone());
+    let series = found.entry(key).or_insert_with(|| Series {
+        label: result.label,
+        node: None,
+        control: false,
+        points: Vec::new(),
+        complete: true,
+    });
+    series.complete = !is_cut && result.status_code == StatusCode::Complete;
+    for (at, value) in result.timestamps.iter().zip(result.values) {
+        match Level::new(value) {
+            Some(value) => series.points.push(Point { at: Timestamp(at.as_millis()), value }),
+            None => series.complete = false,
+        }
+    }
+    Ok(())
 }
 
 impl SimulatedCloud {
