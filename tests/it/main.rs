@@ -6,6 +6,7 @@ mod dashboards;
 mod demo;
 mod examples;
 mod fuzz;
+mod gates;
 mod golden;
 mod hostile;
 mod interruption;

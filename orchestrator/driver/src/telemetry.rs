@@ -246,8 +246,11 @@ pub fn wave_word(phase: WavePhase) -> &'static str {
 
 fn gate(plan: &Plan, which: Which, scope: Scope) -> String {
     let name = match which {
-        Which::Install => "install budget",
-        Which::Planned(gate) => &plan.spec.gates[gate.at()].name,
+        Which::Install => "install budget".to_owned(),
+        Which::Planned(gate) => {
+            let gate = &plan.spec.gates[gate.at()];
+            if gate.dry_run { format!("{} (dry run)", gate.name) } else { gate.name.clone() }
+        }
     };
     match scope {
         Scope::Blocker(wave) => format!("blocker {name} of wave {}", plan.wave_name(wave)),

@@ -72,11 +72,14 @@ pub fn hold_lines(plan: &Plan, hold: &Hold, now: Timestamp) -> String {
     text
 }
 
-/// A gate's name.
-pub fn gate(plan: &Plan, which: Which) -> &str {
+/// A gate's name, and whether it decides anything.
+pub fn gate(plan: &Plan, which: Which) -> String {
     match which {
-        Which::Install => "install budget",
-        Which::Planned(gate) => &plan.spec.gates[gate.at()].name,
+        Which::Install => "install budget".to_owned(),
+        Which::Planned(gate) => {
+            let gate = &plan.spec.gates[gate.at()];
+            if gate.dry_run { format!("{} (dry run)", gate.name) } else { gate.name.clone() }
+        }
     }
 }
 
