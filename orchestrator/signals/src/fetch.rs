@@ -20,13 +20,13 @@ impl Web {
     ) -> Result<Fetched, Failure> {
         let request = match token_env {
             None => request,
-            Some(name) => match (self.environment)(name) {
-                Some(token) => request.bearer_auth(token.trim()),
-                None => {
+            Some(name) => {
+                let Some(token) = (self.environment)(name) else {
                     let message = format!("the environment variable {name} is not set");
                     return Err(failure(operation, Class::Denied, message));
-                }
-            },
+                };
+                request.bearer_auth(token.trim())
+            }
         };
         let unanswered = |error: reqwest::Error| {
             let message = reason(&error.without_url());
