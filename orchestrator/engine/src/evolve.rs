@@ -3,6 +3,7 @@
 mod node;
 mod queue;
 
+use crate::gate::first_look;
 use std::collections::BTreeMap;
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::fleet::Platform;
@@ -12,6 +13,7 @@ use wavetrain_model::id::{IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::limit::NODES_PER_COMMAND;
 use wavetrain_model::plan::Plan;
+use wavetrain_model::spec::Gate;
 use wavetrain_model::state::{GateRecord, OpenIntent, Phase, Progress, Rollback, State, WavePhase};
 use wavetrain_model::time::Timestamp;
 
@@ -26,7 +28,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::Ordered { .. } => {}
         Event::WaveBlocked { wave } => state.waves[wave.at()].phase = WavePhase::Blocked { since: at },
         Event::WaveOpened { wave } => open_wave(plan, state, *wave, at),
-        Event::WaveSettled { wave } => settle_wave(state, *wave, at),
+        Event::WaveSettled { wave } => settle_wave(plan, state, *wave, at),
         Event::BakeCredited { wave, until, earned_ms } => {
             let wave = &mut state.waves[wave.at()];
             wave.credited_until = *until;
@@ -75,7 +77,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             answered(state, *intent, nodes);
         }
         Event::Measured { which, scope, verdict, evidence, .. } => {
-            measured(state, *which, *scope, *verdict, evidence, at);
+            measured(plan, state, *which, *scope, *verdict, evidence, at);
         }
         Event::Judged { which, scope, verdict, evidence } => {
             let record = gate_record(state, *which, *scope, at);
@@ -166,8 +168,21 @@ fn open_wave(plan: &Plan, state: &mut State, wave: WaveIndex, at: Timestamp) {
     filling.into_values().flatten().for_each(|node| queue::enqueue(plan, state, node));
 }
 
-fn settle_wave(state: &mut State, wave: WaveIndex, at: Timestamp) {
+fn settle_wave(plan: &Plan, state: &mut State, wave: WaveIndex, at: Timestamp) {
+    let vouched = state.gates.iter().filter_map(|record| {
+        let Which::Planned(gate) = record.which else { return None };
+        let spec = planned(plan, record.which)?;
+        let before_ms = match record.scope {
+            // A guard's next measurement vouches for a time that began before the wave settled.
+            Scope::Guard => record.last_measured_at.map_or(0, |last| vouches_ms(spec, last, at, false)),
+            Scope::Wave(of) if of == wave => 0,
+            Scope::Wave(_) | Scope::Blocker(_) => return None,
+        };
+        Some((gate, record.vouched_ms + before_ms))
+    });
+    let vouched_before_ms = vouched.collect();
     let wave = &mut state.waves[wave.at()];
+    wave.vouched_before_ms = vouched_before_ms;
     wave.phase = WavePhase::Baking { since: at };
     wave.credited_until = at;
     wave.baked_ms = 0;
@@ -226,6 +241,7 @@ fn gate_record(state: &mut State, which: Which, scope: Scope, at: Timestamp) -> 
             inconclusives: 0,
             consecutive_errors: 0,
             consecutive_passes: 0,
+            vouched_ms: 0,
             judged: None,
         });
         state.gates.len() - 1
@@ -233,7 +249,21 @@ fn gate_record(state: &mut State, which: Which, scope: Scope, at: Timestamp) -> 
     &mut state.gates[index]
 }
 
+fn planned(plan: &Plan, which: Which) -> Option<&Gate> {
+    let Which::Planned(gate) = which else { return None };
+    plan.spec.gates.get(gate.at())
+}
+
+/// How much of the time between two measurements of a wave's or a guard's health the later one vouches for: no more than its own
+/// interval (and a quarter, for latency). Nothing can be seen before the first look, so that look vouches for the time before it.
+fn vouches_ms(spec: &Gate, from: Timestamp, at: Timestamp, is_first: bool) -> u64 {
+    let interval = if is_first { spec.every.max(first_look(spec)) } else { spec.every };
+    let interval_ms = u64::from(interval.0) * 1000;
+    at.since_ms(from).min(interval_ms + interval_ms / 4)
+}
+
 fn measured(
+    plan: &Plan,
     state: &mut State,
     which: Which,
     scope: Scope,
@@ -241,7 +271,18 @@ fn measured(
     evidence: &Evidence,
     at: Timestamp,
 ) {
+    let settled_at = match scope {
+        Scope::Wave(wave) => match state.wave(wave).phase {
+            WavePhase::Baking { since } => Some(since),
+            _ => None,
+        },
+        Scope::Blocker(_) | Scope::Guard => None,
+    };
     let record = gate_record(state, which, scope, at);
+    if let (Some(spec), Verdict::Pass | Verdict::Fail) = (planned(plan, which), verdict) {
+        let from = record.last_measured_at.max(settled_at).unwrap_or(at);
+        record.vouched_ms += vouches_ms(spec, from, at, record.last_measured_at < settled_at);
+    }
     record.last_at = at;
     record.last = verdict;
     record.samples += 1;

@@ -4,7 +4,7 @@
 
 use crate::gate::{Evidence, Scope, Verdict, Which};
 use crate::hold::{Hold, Kind};
-use crate::id::{CommandId, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
+use crate::id::{CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
 use crate::intent::Intent;
 use crate::outcome::Outcome;
 use crate::plan::{Before, Plan, Source};
@@ -218,6 +218,9 @@ pub struct Wave {
     pub baked_ms: u64,
     /// Moment up to which bake time was counted.
     pub credited_until: Timestamp,
+    /// Milliseconds that each guard had vouched for when the wave settled: none of them is of this bake.
+    #[serde(default)]
+    pub vouched_before_ms: BTreeMap<GateIndex, u64>,
     /// Who approved it.
     pub approved_by: Vec<String>,
 }
@@ -399,6 +402,10 @@ pub struct GateRecord {
     pub consecutive_errors: u32,
     /// Good measurements in a row.
     pub consecutive_passes: u32,
+    /// Milliseconds for which its measurements vouch: each for the time since the one before, but for no more than its own
+    /// interval (and a quarter, for latency).
+    #[serde(default)]
+    pub vouched_ms: u64,
     /// The verdict, once reached; never improves on the same evidence.
     pub judged: Option<Verdict>,
 }
@@ -502,6 +509,7 @@ impl Wave {
             later: Vec::new(),
             baked_ms: 0,
             credited_until: Timestamp::default(),
+            vouched_before_ms: BTreeMap::new(),
             approved_by: Vec::new(),
         }
     }

@@ -225,17 +225,15 @@ fn unmeasured(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now
     Vec::new()
 }
 
-/// Bake time earned since it was last counted.
-///
-/// Each measurement vouches for the time since the one before, but for no more than its own interval (and a quarter, for
-/// latency): so neither a pause of ours nor a metrics outage is counted as observed time.
+/// Bake time earned since it was last counted: with gates, as much as each of them vouches for. The tempting shortcut, to count
+/// up to the oldest of their last measurements, would let a slow gate's interval stand for a fast gate's outage.
 fn credit(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Option<Event> {
     let record = state.wave(wave);
     let bake_ms = u64::from(plan.spec.waves[wave.at()].bake.0) * 1000;
     if record.baked_ms >= bake_ms {
         return None;
     }
-    let mut until = now;
+    let (mut until, mut vouched_ms) = (now, None::<u64>);
     let mut step = Seconds(0);
     for (gate, spec) in judges(plan, wave) {
         let measured = state.gate(Which::Planned(gate), scope_of(plan, gate, wave));
@@ -243,15 +241,19 @@ fn credit(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
             continue;
         }
         until = until.min(measured.and_then(|record| record.last_measured_at).unwrap_or(since));
-        // Nothing can be seen before the first look, so that look vouches for the time before it.
-        let first = if record.baked_ms == 0 { first_look(spec) } else { Seconds(0) };
-        step = step.max(spec.every).max(first);
+        let before_ms = record.vouched_before_ms.get(&gate).copied().unwrap_or(0);
+        let by_gate_ms = measured.map_or(0, |record| record.vouched_ms).saturating_sub(before_ms);
+        vouched_ms = Some(vouched_ms.map_or(by_gate_ms, |least| least.min(by_gate_ms)));
+        step = step.max(spec.every);
     }
-    // No gate looks, or none does any more: the time that this process sees go by counts.
-    let step = if step.0 == 0 { BAKE_STEP } else { step };
+    let earned_ms = if let Some(vouched_ms) = vouched_ms {
+        vouched_ms.saturating_sub(record.baked_ms)
+    } else {
+        // No gate looks, or none does any more: the time that this process sees go by counts.
+        step = BAKE_STEP;
+        now.since_ms(record.credited_until).min(u64::from(step.0) * 1250)
+    };
     let step_ms = u64::from(step.0) * 1000;
-    let gap_ms = until.since_ms(record.credited_until);
-    let earned_ms = gap_ms.min(step_ms + step_ms / 4);
     // A moment that earns little is left to grow, unless it completes the bake.
     (earned_ms > 0 && (earned_ms >= step_ms.min(bake_ms - record.baked_ms))).then_some(Event::BakeCredited {
         wave,
