@@ -101,6 +101,23 @@ fn pure_crates_have_no_way_out() {
     }
 }
 
+/// Bugs on purpose are for the tests of the stories: nothing that ships may ask for them, not even by way of a feature.
+#[test]
+fn planted_bugs_are_never_shipped() {
+    let metadata = metadata();
+    for package in metadata["packages"].as_array().expect("packages are listed") {
+        let name = &package["name"];
+        for dependency in package["dependencies"].as_array().expect("a list") {
+            let asks = dependency["features"].to_string().contains("planted-bugs");
+            let is_test = name == "wavetrain-tests" && dependency["kind"] == "dev";
+            assert!(!asks || is_test, "{name} asks for planted bugs");
+        }
+        for (feature, enables) in package["features"].as_object().expect("a mapping") {
+            assert!(!enables.to_string().contains("planted-bugs"), "{name}/{feature} turns on planted bugs");
+        }
+    }
+}
+
 /// The simulated AWS is one crate with a pure half: everything but the two doors.
 #[test]
 fn the_world_has_no_clock_no_runtime_and_no_wire() {

@@ -13,6 +13,7 @@ use wavetrain_model::id::{IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::limit::NODES_PER_COMMAND;
 use wavetrain_model::plan::Plan;
+use wavetrain_model::planted::Bug;
 use wavetrain_model::spec::Gate;
 use wavetrain_model::state::{GateRecord, OpenIntent, Phase, Progress, Rollback, State, WavePhase};
 use wavetrain_model::time::Timestamp;
@@ -24,7 +25,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
     let at = entry.at;
     match &entry.event {
         Event::Started { .. } => state.started_at = at,
-        Event::Recovered => recover(state, at),
+        Event::Recovered => recover(plan, state, at),
         Event::Ordered { .. } => {}
         Event::WaveBlocked { wave } => state.waves[wave.at()].phase = WavePhase::Blocked { since: at },
         Event::WaveOpened { wave } => open_wave(plan, state, *wave, at),
@@ -119,11 +120,13 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
 
 /// Whatever was being handed to AWS when the process died may or may not have arrived. The settle time starts now, not when
 /// the intent was written: the call can have started at any moment up to the crash.
-fn recover(state: &mut State, at: Timestamp) {
+fn recover(plan: &Plan, state: &mut State, at: Timestamp) {
     state.taken_up_at = at;
     for open in state.open.values_mut() {
         if matches!(open.progress, Progress::Recorded | Progress::Uncertain { .. }) {
-            open.progress = Progress::Uncertain { since: at };
+            let resent = plan.has(Bug::ResendWithoutAdopting);
+            open.progress =
+                if resent { Progress::Deferred { until: at } } else { Progress::Uncertain { since: at } };
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod intent;
 pub mod limit;
 pub mod outcome;
 pub mod plan;
+pub mod planted;
 pub mod quantity;
 pub mod spec;
 pub mod state;

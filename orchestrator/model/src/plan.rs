@@ -5,6 +5,7 @@
 
 use crate::fleet::{Architecture, Platform, Site, TagMatch};
 use crate::id::{BatchIndex, Digest, NodeId, NodeIndex, SiteIndex, StratumIndex, VersionIndex, WaveIndex};
+use crate::planted::{Bug, Planted};
 use crate::spec;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ pub struct Plan {
     pub excluded: Vec<Excluded>,
     /// What the planner decided on its own (canary top-up, assumptions), in order.
     pub notes: Vec<String>,
+    /// A bug on purpose; none outside the tests of the tests, and then not part of the stored form.
+    #[serde(default, skip_serializing_if = "Planted::is_none")]
+    pub planted: Planted,
 }
 
 impl Plan {
@@ -72,6 +76,11 @@ impl Plan {
     /// The name of a wave.
     pub fn wave_name(&self, wave: WaveIndex) -> &str {
         &self.spec.waves[wave.at()].name
+    }
+
+    /// Whether the rules have this bug on purpose.
+    pub fn has(&self, bug: Bug) -> bool {
+        self.planted.has(bug)
     }
 
     /// All node indices.

@@ -268,6 +268,7 @@ pub mod tests {
             selected: 4,
             excluded: Vec::new(),
             notes: Vec::new(),
+            planted: wavetrain_model::planted::Planted::default(),
         }
     }
 

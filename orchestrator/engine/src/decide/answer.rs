@@ -8,6 +8,7 @@ use wavetrain_model::intent::Action;
 use wavetrain_model::limit::SITE_ERRORS_BEFORE_HOLD;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
+use wavetrain_model::planted::Bug;
 use wavetrain_model::state::{OpenIntent, Progress, State, Touch};
 use wavetrain_model::time::{Seconds, Timestamp};
 
@@ -175,6 +176,7 @@ pub(super) fn looked(
 ) -> Vec<Event> {
     let Some(open) = state.open.get(&intent) else { return Vec::new() };
     let Progress::Uncertain { since } = open.progress else { return Vec::new() };
+    let since = if plan.has(Bug::SettleFromIntent) { open.recorded_at } else { since };
     match found {
         [] if now.since(since) < plan.spec.api.settle => Vec::new(),
         [] => vec![Event::Cleared { intent }],

@@ -5,6 +5,7 @@ use wavetrain_model::id::WaveIndex;
 use wavetrain_model::limit::{FINISHED_BEFORE_PERCENT, SMALL_STRATUM, SMALL_WAVE};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
+use wavetrain_model::planted::Bug;
 use wavetrain_model::quantity::{Amount, Percent};
 use wavetrain_model::state::{State, Tally, WavePhase};
 use wavetrain_model::time::Timestamp;
@@ -24,9 +25,11 @@ pub(super) struct Broken {
 /// The worst broken budget, if any: failures before undelivered, the wave before the run.
 pub(super) fn broken(plan: &Plan, state: &State, now: Timestamp) -> Option<Broken> {
     let limits = &plan.spec.limits;
+    let forgiven = u32::from(plan.has(Bug::BudgetOffByOne));
+    let failures = |tally: &Tally| tally.failures().saturating_sub(forgiven);
     if state.tally.failures() > state.accepted_failures
         && let Some((wave, sentence, total)) =
-            place(plan, state, &|tally, total| exceeds(limits.failures, tally.failures(), total, tally))
+            place(plan, state, &|tally, total| exceeds(limits.failures, failures(tally), total, tally))
     {
         let sentence = format!("{sentence}; more than {} failures stop the rollout", limits.failures);
         return Some(Broken {

@@ -14,6 +14,7 @@ use wavetrain_model::id::{IntentId, NodeIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::limit::RESTORE_RETRIES;
 use wavetrain_model::plan::{Before, Plan};
+use wavetrain_model::planted::Bug;
 use wavetrain_model::state::{OpenIntent, Restoration, State, Step, Touch};
 use wavetrain_model::time::{Seconds, Timestamp};
 
@@ -79,6 +80,7 @@ fn first_steps(plan: &Plan, nodes: impl Iterator<Item = (NodeIndex, Before, Touc
     let mut groups: BTreeMap<Step, Vec<NodeIndex>> = BTreeMap::new();
     let mut lost = Vec::new();
     for (node, before, touch) in nodes {
+        let touch = if plan.has(Bug::SuspectTrusted) { touch.min(Touch::Clean) } else { touch };
         match first_step(before, touch, probe_of(plan, node).is_some()) {
             Some(step) => groups.entry(step).or_default().push(node),
             None => lost.push(node),

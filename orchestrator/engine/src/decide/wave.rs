@@ -10,6 +10,7 @@ use wavetrain_model::id::{GateIndex, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
+use wavetrain_model::planted::Bug;
 use wavetrain_model::spec::Gate;
 use wavetrain_model::state::{State, Touch, Wave, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
@@ -36,7 +37,11 @@ pub(super) fn decide(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
 
 fn waiting(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> Vec<Event> {
     let spec = &plan.spec.waves[wave.at()];
-    let has_passed = |wave: &WaveIndex| matches!(state.wave(*wave).phase, WavePhase::Passed { .. });
+    let has_passed = |wave: &WaveIndex| match state.wave(*wave).phase {
+        WavePhase::Passed { .. } => true,
+        WavePhase::Baking { .. } => plan.has(Bug::WaveBeforeVerdict),
+        _ => false,
+    };
     if !spec.after.iter().all(has_passed) || state.holds.iter().any(|hold| hold.kind.stops_installs()) {
         return Vec::new();
     }

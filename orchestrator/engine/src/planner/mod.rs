@@ -49,6 +49,7 @@ use wavetrain_model::fleet::{LedgerEntry, Snapshot};
 use wavetrain_model::id::{AccountId, Digest, NodeId, Region, WaveIndex};
 use wavetrain_model::limit::NODES_PER_ROLLOUT;
 use wavetrain_model::plan::{Exclusion, FORMAT, Plan, PlannedSite, Refusal, Source};
+use wavetrain_model::planted::Planted;
 use wavetrain_model::spec::Rollout;
 
 /// Nodes in other active rollouts of the same package, with the rollout's name.
@@ -124,6 +125,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         selected,
         excluded,
         notes,
+        planted: Planted::default(),
     };
     let refusals = gates::refusals(&plan);
     if !refusals.is_empty() {
