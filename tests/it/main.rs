@@ -14,4 +14,5 @@ mod kit;
 mod layers;
 mod orders;
 mod policies;
+mod stories;
 mod trouble;

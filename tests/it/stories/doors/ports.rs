@@ -1,0 +1,125 @@
+//! AWS: calls take time, answers come twice, and what is on the wire arrives though its sender has died.
+
+use super::{Door, POSTHUMOUS_MS};
+use crate::stories::chronicle::{Command, Kind, What};
+use crate::stories::draw::Death;
+use async_trait::async_trait;
+use wavetrain_model::fleet::{Node, PackageView, Site, TagMatch};
+use wavetrain_model::gate::Alarm;
+use wavetrain_model::id::{AccountId, CommandId, SiteIndex};
+use wavetrain_model::time::Timestamp;
+use wavetrain_ports::distributor::{Distributor, Invocation, Listing, Order, Sent};
+use wavetrain_ports::failure::Failure;
+use wavetrain_ports::fleet::Fleet;
+use wavetrain_ports::metrics::Metrics;
+
+#[async_trait]
+impl Distributor for Door {
+    async fn send(&self, site: &Site, order: &Order) -> Sent {
+        let stage = self.0.clone();
+        stage.inner().sends += 1;
+        stage.note(What::Asked(Command {
+            kind: Kind::of(&order.job),
+            marker: order.comment.clone(),
+            nodes: order.nodes.clone(),
+        }));
+        let (site, order, there) = (site.clone(), order.clone(), stage.clone());
+        // On its own: what is on the wire arrives, whatever becomes of the process that sent it.
+        let (mut sends, mut is_posthumous) = (0, false);
+        {
+            let inner = stage.inner();
+            sends += inner.sends;
+            is_posthumous |= inner.deaths.contains(&Death::WhileSending(sends));
+        }
+        let arrival = tokio::spawn(async move {
+            let most_ms = if is_posthumous { POSTHUMOUS_MS } else { there.inner().wire.there };
+            there.travel(most_ms).await;
+            let sent = there.cloud.send(&site, &order).await;
+            there.look();
+            sent
+        });
+        stage.survive(|death, _| *death == Death::WhileSending(sends)).await;
+        let sent = arrival.await.expect("the world does not panic");
+        stage.survive(|death, _| *death == Death::AfterSend(sends)).await;
+        stage.answer().await;
+        sent
+    }
+
+    async fn commands(&self, site: &Site, since: Timestamp, limit: usize) -> Result<Listing, Failure> {
+        self.0.call().await;
+        let mut listing = self.0.cloud.commands(site, since, limit).await;
+        if let Ok(listing) = &mut listing
+            && self.0.is_doubled()
+            && let Some(first) = listing.commands.first().cloned()
+        {
+            listing.commands.push(first);
+        }
+        self.0.answer().await;
+        listing
+    }
+
+    async fn invocations(&self, site: &Site, command: &CommandId) -> Result<Vec<Invocation>, Failure> {
+        self.0.call().await;
+        let mut rows = self.0.cloud.invocations(site, command).await;
+        if let Ok(rows) = &mut rows
+            && self.0.is_doubled()
+        {
+            rows.extend(rows.clone());
+        }
+        self.0.answer().await;
+        rows
+    }
+
+    async fn cancel(&self, site: &Site, command: &CommandId) -> Result<(), Failure> {
+        self.0.call().await;
+        let done = self.0.cloud.cancel(site, command).await;
+        self.0.answer().await;
+        done
+    }
+}
+
+#[async_trait]
+impl Metrics for Door {
+    async fn alarms(
+        &self,
+        site: &Site,
+        names: &[String],
+        prefix: Option<&str>,
+    ) -> Result<Vec<Alarm>, Failure> {
+        self.0.call().await;
+        let alarms = self.0.cloud.alarms(site, names, prefix).await;
+        self.0.answer().await;
+        alarms
+    }
+}
+
+#[async_trait]
+impl Fleet for Door {
+    async fn caller_account(&self) -> Result<AccountId, Failure> {
+        self.0.cloud.caller_account().await
+    }
+
+    async fn nodes(
+        &self,
+        site: &Site,
+        index: SiteIndex,
+        questions: &[TagMatch],
+    ) -> Result<Vec<Node>, Failure> {
+        self.0.cloud.nodes(site, index, questions).await
+    }
+
+    async fn package(
+        &self,
+        site: &Site,
+        name: &str,
+        owner: &AccountId,
+        wanted: &[String],
+        look_into_files: bool,
+    ) -> Result<PackageView, Failure> {
+        self.0.cloud.package(site, name, owner, wanted, look_into_files).await
+    }
+
+    async fn check_documents(&self, site: &Site, names: &[&str]) -> Result<(), Failure> {
+        self.0.cloud.check_documents(site, names).await
+    }
+}

@@ -1,0 +1,88 @@
+//! How fast a rollback begins once a budget is broken.
+
+use super::super::chronicle::What;
+use super::super::run::Told;
+use super::book::Book;
+use super::budgets::Budget;
+use wavetrain_model::event::Event;
+use wavetrain_model::intent::Action;
+use wavetrain_model::time::Timestamp;
+
+/// From the commit with the breaking outcome to the first command of the rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Latency {
+    /// Commits after that one until the command left; None: no budget broke, or nothing could be sent.
+    pub ticks: Option<u32>,
+    /// Virtual milliseconds; None as above.
+    pub millis: Option<u64>,
+    /// Installs that left after that commit.
+    pub late_installs: u32,
+}
+
+struct Broken {
+    at: Timestamp,
+    ticks: u32,
+    /// A rollback is decided, and nodes wait for their first step at sites that are not held.
+    may_send: bool,
+}
+
+pub(super) fn measure(told: &Told) -> Latency {
+    let mut latency = Latency::default();
+    let mut book = Book::new(&told.plan);
+    let mut broken: Option<Broken> = None;
+    for happening in &told.happenings {
+        match &happening.what {
+            What::Stored { entries, .. } => {
+                let mut steps = Vec::new();
+                for entry in entries {
+                    if let Event::Stepped { nodes, .. } = &entry.event {
+                        steps.extend(nodes.iter().copied());
+                    }
+                    book.take(entry);
+                }
+                let is_ready = steps.iter().any(|node| {
+                    let site = told.plan.site_of(*node);
+                    !book.holds.iter().any(|kind| kind.site() == Some(site))
+                });
+                let may_send = is_ready && book.is_decided && !book.stops_everything();
+                match &mut broken {
+                    Some(broken) => {
+                        broken.ticks += 1;
+                        // What could not be sent at once is measured from when it could.
+                        if may_send && !broken.may_send {
+                            *broken = Broken { at: happening.at, ticks: 0, may_send };
+                        }
+                    }
+                    None if book.broken(Budget::Failures).is_some() => {
+                        broken = Some(Broken { at: happening.at, ticks: 0, may_send });
+                    }
+                    None => {}
+                }
+            }
+            What::Asked(command) => {
+                let action = command.intent().and_then(|intent| book.intents.get(&intent));
+                let Some((action, broken)) = action.map(|intent| &intent.action).zip(broken.as_ref()) else {
+                    continue;
+                };
+                match action {
+                    Action::Install { .. } => latency.late_installs += 1,
+                    Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
+                        if broken.may_send {
+                            latency.ticks = Some(broken.ticks);
+                            latency.millis = Some(happening.at.since_ms(broken.at));
+                        }
+                        return latency;
+                    }
+                    Action::Survey { .. } | Action::Verify { .. } | Action::Cancel { .. } => {}
+                }
+            }
+            // A dead process sends nothing, and an accepted budget is not broken.
+            What::Died => return latency,
+            What::Taken { .. } | What::Began | What::Calm => {}
+        }
+        if broken.is_some() && book.broken(Budget::Failures).is_none() {
+            broken = None;
+        }
+    }
+    latency
+}

@@ -1,0 +1,83 @@
+//! The order of waves, and what a pass takes.
+
+use super::{Judge, Rule};
+use wavetrain_model::gate::{Scope, Verdict, Which};
+use wavetrain_model::id::{GateIndex, WaveIndex};
+use wavetrain_model::intent::{Action, Intent};
+use wavetrain_model::time::Timestamp;
+
+impl Judge<'_> {
+    pub(super) fn wave_opens(&mut self, wave: WaveIndex) {
+        let plan = self.book.plan;
+        let spec = &plan.spec.waves[wave.at()];
+        let early = spec.after.iter().find(|before| !self.book.passed.contains(before)).copied();
+        self.require(early.is_none(), Rule::WaveOrder, || {
+            format!("{} begins before {} has passed", spec.name, plan.wave_name(early.unwrap_or(wave)))
+        });
+        let is_agreed = spec.approval.is_none() || self.book.approved.contains(&wave);
+        self.require(is_agreed, Rule::WaveOrder, || format!("{} begins without approval", spec.name));
+    }
+
+    /// A promise of installs is a beginning too, whatever the log calls open.
+    pub(super) fn wave_may_begin(&mut self, intent: &Intent) {
+        if !matches!(intent.action, Action::Install { .. } | Action::Survey { .. }) {
+            return;
+        }
+        let of = |node: &wavetrain_model::id::NodeIndex| self.book.plan.nodes[node.at()].wave;
+        let mut waves: Vec<_> = intent.nodes.iter().filter_map(of).collect();
+        waves.dedup();
+        for wave in waves {
+            self.wave_opens(wave);
+        }
+    }
+
+    pub(super) fn pass_is_earned(&mut self, wave: WaveIndex, at: Timestamp) {
+        let plan = self.book.plan;
+        if plan.waves[wave.at()].size == 0 {
+            return;
+        }
+        let spec = &plan.spec.waves[wave.at()];
+        let open = self.book.nodes_of(wave).filter(|node| !self.book.outcomes.contains_key(node)).count();
+        let last =
+            self.book.nodes_of(wave).filter_map(|node| self.book.finished_at.get(&node)).max().copied();
+        let Some(settled) = self.book.settled.get(&wave).copied() else {
+            return self.require(false, Rule::EarnedPass, || format!("{} passed unsettled", spec.name));
+        };
+        let watched = last.map_or(0, |last| at.since_ms(last));
+        let mut missing = Vec::new();
+        if open > 0 {
+            missing.push(format!("{open} nodes without an outcome"));
+        }
+        if !self.book.judged.contains(&wave) {
+            missing.push("no verdict about its installs".to_owned());
+        }
+        if watched < u64::from(spec.bake.0) * 1000 {
+            missing.push(format!("watched for {watched} ms of {}", spec.bake));
+        }
+        for (index, gate) in plan.spec.gates.iter().enumerate() {
+            let which = Which::Planned(GateIndex(index as u16));
+            let scope = if gate.guard { Scope::Guard } else { Scope::Wave(wave) };
+            let measured = self.book.measured.get(&(which, scope)).map_or(&[][..], Vec::as_slice);
+            if !measured.iter().any(|(when, verdict)| *when > settled && *verdict == Verdict::Pass) {
+                missing.push(format!("no pass of {} after it settled", gate.name));
+            }
+            // Each measurement vouches for its own interval (and a little more), never for an outage.
+            let longest_ms = u64::from(gate.every.0) * 1250;
+            let mut vouched_ms = 0;
+            let mut from = settled;
+            for (when, verdict) in measured.iter().filter(|(when, _)| *when > settled && *when <= at) {
+                if matches!(verdict, Verdict::Pass | Verdict::Fail) {
+                    vouched_ms += when.since_ms(from).min(longest_ms);
+                    from = *when;
+                }
+            }
+            if vouched_ms < u64::from(spec.bake.0) * 1000 {
+                missing
+                    .push(format!("{} vouches for {vouched_ms} ms of the bake of {}", gate.name, spec.bake));
+            }
+        }
+        self.require(missing.is_empty(), Rule::EarnedPass, || {
+            format!("{} passed with {}", spec.name, missing.join("; "))
+        });
+    }
+}
