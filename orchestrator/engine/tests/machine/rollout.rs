@@ -74,6 +74,30 @@ fn a_bake_is_waited_for_and_an_outage_of_ours_does_not_shorten_it() {
 }
 
 #[test]
+fn a_slow_gates_interval_does_not_stand_for_a_fast_gates_outage() {
+    let every = |name: &str, seconds| spec::Gate {
+        name: name.to_owned(),
+        every: Seconds(seconds),
+        ..alarm_gate(false, false)
+    };
+    let mut cloud = Cloud::new(plan(&[10, 10], |spec| {
+        spec.waves[0].bake = Seconds::minutes(10);
+        spec.gates = vec![every("fast", 30), every("slow", 240)];
+    }));
+    cloud.run_until(|state| state.waves[0].baked_ms > 0);
+    let baked_ms = cloud.state.waves[0].baked_ms;
+    cloud.now = cloud.now.plus(Seconds::hours(2));
+    cloud.crash_and_recover();
+    cloud.run_until(|state| state.waves[0].baked_ms > baked_ms);
+    assert!(cloud.state.waves[0].baked_ms <= baked_ms + 280_000, "the outage counted as observed");
+    let settled = cloud.log.iter().find(|entry| matches!(entry.event, Event::WaveSettled { .. })).unwrap().at;
+    cloud.run_until_over();
+    let passed = cloud.log.iter().find(|entry| matches!(entry.event, Event::WavePassed { .. })).unwrap().at;
+    let watched = passed.since(settled).0 - 2 * 3600;
+    assert!(watched >= 10 * 60 - 40, "watched for {watched} s only");
+}
+
+#[test]
 fn a_guard_that_sees_an_alarm_rolls_everything_back() {
     let mut cloud = Cloud::new(plan(&[10, 100], |spec| spec.gates = vec![alarm_gate(true, false)]));
     cloud.run_until(|state| state.waves[1].tally.finished() > 20);
