@@ -1,6 +1,9 @@
 //! Seeded stories: from one number a plan, a fleet, bad weather, people and crashes; after every turn, everything that the
 //! rules promise is checked against what really happened.
 //!
+//! Beside the stories of the whole program in `tests/it/stories`, for what those cannot have at will: every status that SSM knows
+//! at any node and command, orders after the end, and the machine's own counts compared after every turn.
+//!
 //! `WAVETRAIN_SEEDS=n` tells more stories, `WAVETRAIN_SEED=x` one.
 
 mod aws;
