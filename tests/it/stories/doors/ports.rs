@@ -5,13 +5,13 @@ use crate::stories::chronicle::{Command, Kind, What};
 use crate::stories::draw::Death;
 use async_trait::async_trait;
 use wavetrain_model::fleet::{Node, PackageView, Site, TagMatch};
-use wavetrain_model::gate::Alarm;
+use wavetrain_model::gate::{Alarm, Window};
 use wavetrain_model::id::{AccountId, CommandId, SiteIndex};
-use wavetrain_model::time::Timestamp;
+use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::distributor::{Distributor, Invocation, Listing, Order, Sent};
 use wavetrain_ports::failure::Failure;
 use wavetrain_ports::fleet::Fleet;
-use wavetrain_ports::metrics::Metrics;
+use wavetrain_ports::metrics::{Answer, Metrics, Question};
 
 #[async_trait]
 impl Distributor for Door {
@@ -90,6 +90,19 @@ impl Metrics for Door {
         let alarms = self.0.cloud.alarms(site, names, prefix).await;
         self.0.answer().await;
         alarms
+    }
+
+    async fn data(
+        &self,
+        site: &Site,
+        questions: &[Question],
+        period: Seconds,
+        window: Window,
+    ) -> Result<Vec<Answer>, Failure> {
+        self.0.call().await;
+        let answers = self.0.cloud.data(site, questions, period, window).await;
+        self.0.answer().await;
+        answers
     }
 }
 
