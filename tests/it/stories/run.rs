@@ -12,7 +12,7 @@ use wavetrain_driver::{Driver, Error, Finished, OnHold, Options, Reason, Start, 
 use wavetrain_engine::input::Order;
 use wavetrain_engine::planner::{self, BusyNodes, Inputs};
 use wavetrain_model::hold::Kind;
-use wavetrain_model::id::{NodeId, NodeIndex, RolloutId};
+use wavetrain_model::id::{Digest, NodeId, NodeIndex, RolloutId};
 use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Planted;
 use wavetrain_model::state::{Phase, State};
@@ -70,7 +70,11 @@ async fn planned(world: &SharedWorld, clock: &StoryClock, file: &str, planted: P
     let busy = BusyNodes::new();
     let inputs = Inputs { spec: &spec, fleet: &fleet, ledger: &[], busy: &busy, quarantined: None };
     let mut plan = planner::plan(&inputs).ok()?;
-    plan.planted = planted;
+    if !planted.is_none() {
+        plan.planted = planted;
+        plan.digest = Digest::new("");
+        plan.digest = planner::digest_of(&plan);
+    }
     Some(plan)
 }
 
