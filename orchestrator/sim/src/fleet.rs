@@ -51,6 +51,8 @@ pub enum Reach {
     Online,
     /// Its agent does not answer.
     Offline,
+    /// It does not exist yet.
+    Unregistered,
     /// It is gone.
     Terminated,
 }
@@ -136,6 +138,11 @@ impl Node {
         let bits = self.bits.iter().find(|(name, _)| **name == *product).map(|(_, bits)| bits);
         let debris = bits.is_some_and(|bits| bits.debris);
         Held { version: bits.and_then(|bits| bits.version.as_deref()), debris, since: None }
+    }
+
+    /// Whether the service knows it.
+    pub fn is_managed(&self) -> bool {
+        !matches!(self.reach, Reach::Terminated | Reach::Unregistered)
     }
 
     /// Whether the node could be reached at a moment of the past.
@@ -347,8 +354,12 @@ impl Fleet {
         }
         node.locked_until =
             trouble.locked_for_seconds.map(|seconds| start.plus_seconds(seconds)).or(node.locked_until);
+        if trouble.registered_after_seconds.is_some() {
+            node.reach = Reach::Unregistered;
+        }
         let planned = [
             (trouble.offline_after_seconds, Reach::Offline),
+            (trouble.registered_after_seconds, Reach::Online),
             (trouble.online_after_seconds, Reach::Online),
             (trouble.terminated_after_seconds, Reach::Terminated),
         ];

@@ -25,6 +25,8 @@ pub struct Package {
     pub versions: Vec<Version>,
     /// Index of the default version.
     pub default: usize,
+    /// Index of the default version in Regions where it was changed.
+    pub defaults: BTreeMap<String, usize>,
 }
 
 /// One version.
@@ -95,6 +97,7 @@ impl Package {
             not_shared_in: file.not_shared_in.clone(),
             versions,
             default,
+            defaults: BTreeMap::new(),
         }
     }
 
@@ -123,7 +126,8 @@ impl Package {
 
     /// The default version in a Region: the one set, or the first that exists there.
     pub fn default_in(&self, region: &str) -> Option<&Version> {
-        let set = self.versions.get(self.default).filter(|version| version.exists_in(region));
+        let index = self.defaults.get(region).copied().unwrap_or(self.default);
+        let set = self.versions.get(index).filter(|version| version.exists_in(region));
         set.or_else(|| self.versions_in(region).next())
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::agent::local::Bits;
 use crate::agent::run::Report;
 use crate::api::cloudwatch::StateValue;
-use crate::api::{ApiError, Caller, Reply, Request, Response, ssm as api_ssm, sts as api_sts};
+use crate::api::{ApiError, Caller, Reply, Request, Response, sts as api_sts};
 use crate::clock::{Schedule, WorldTime};
 use crate::cloudwatch::{Alarm, Emitter, SiteAlarms, Stored, Tally};
 use crate::fault::{self, Fault, Faults, Judgement};
@@ -17,9 +17,11 @@ use crate::fleet::{Fleet, Node, NodeIndex, Reach, Site};
 use crate::package::{Catalogue, Package};
 use crate::random::Chance;
 use crate::record::{BitsChange, CallRecord, brief, delivery_word};
+use crate::ssm::PutTypes;
+use crate::ssm::association::{Association, AssociationRef};
 use crate::ssm::command::Command;
 use crate::sts::{self, Identity, Tokens};
-use crate::world_file::{AlarmFile, Probe, Timing, WorldFile, WorldFileError};
+use crate::world_file::{AlarmFile, ComplianceFile, Probe, Timing, WorldFile, WorldFileError};
 
 /// Index of a site in its world.
 pub type SiteIndex = u32;
@@ -55,6 +57,10 @@ pub(crate) enum Happening {
     Bits { node: NodeIndex, product: Arc<str>, bits: Bits, command_id: Arc<str> },
     /// A node comes or goes.
     Reach { node: NodeIndex, reach: Reach },
+    /// An association's schedule says that it is time, if it is still the latest plan.
+    AssociationDue { association: AssociationRef, plan: u32 },
+    /// Associations are applied to a node that came, came back or got another tag.
+    Meet { node: NodeIndex },
     /// An alarm follows its condition, if that still holds.
     AlarmFollows { site: SiteIndex, name: String, condition: bool },
     /// An alarm changes at a time of the world file.
@@ -82,6 +88,13 @@ pub struct World {
     pub(crate) alarms: Vec<SiteAlarms>,
     /// Metrics that nodes report.
     pub(crate) emitters: Vec<Emitter>,
+    /// Associations of each site in the order of their making.
+    pub(crate) associations: Vec<Vec<Association>>,
+    pub(crate) association_ids: BTreeMap<Arc<str>, AssociationRef>,
+    /// Compliance items that nodes have of their own.
+    pub(crate) compliance_files: Vec<ComplianceFile>,
+    /// Compliance items that callers put.
+    pub(crate) put_compliance: BTreeMap<NodeIndex, PutTypes>,
     /// Metric data that callers put, of each site.
     pub(crate) stored_metrics: Vec<Stored>,
     /// Alarms that depend on what is installed, by product: only these are looked at when bits change.
@@ -125,6 +138,10 @@ impl World {
             sites,
             alarms: vec![SiteAlarms::default(); fleet.sites.len()],
             emitters: Emitter::all(file),
+            associations: vec![Vec::new(); fleet.sites.len()],
+            association_ids: BTreeMap::new(),
+            compliance_files: file.compliance.clone(),
+            put_compliance: BTreeMap::new(),
             stored_metrics: vec![Stored::default(); fleet.sites.len()],
             watched: BTreeMap::new(),
             tally: Tally::default(),
@@ -216,6 +233,8 @@ impl World {
                 self.change_bits(node, &product, bits, &command_id);
             }
             Happening::Reach { node, reach } => self.change_reach(node, reach),
+            Happening::AssociationDue { association, plan } => self.association_due(association, plan),
+            Happening::Meet { node } => self.meet_associations(node),
             Happening::AlarmFollows { site, name, condition } => {
                 self.follow_condition(site, &name, condition);
             }
@@ -356,40 +375,6 @@ impl World {
             Request::Ssm(request) => self.carry_out_ssm(site, request, judgement),
             Request::CloudWatch(request) => self.carry_out_cloudwatch(site, request, judgement),
             Request::Sts(_) => Err(ApiError::unknown_operation()),
-        }
-    }
-
-    fn carry_out_ssm(
-        &mut self,
-        site: SiteIndex,
-        request: api_ssm::Request,
-        judgement: &Judgement,
-    ) -> Result<Response, ApiError> {
-        use api_ssm::Request as R;
-        match request {
-            R::SendCommand(input) => self.send_command(site, *input, judgement).map(Into::into),
-            R::ListCommands(input) => self.list_commands(site, &input, judgement).map(Into::into),
-            R::ListCommandInvocations(input) => {
-                self.list_command_invocations(site, &input, judgement).map(Into::into)
-            }
-            R::GetCommandInvocation(input) => {
-                self.get_command_invocation(site, &input, judgement).map(Into::into)
-            }
-            R::CancelCommand(input) => self.cancel_command(site, &input).map(Into::into),
-            R::DescribeInstanceInformation(input) => {
-                self.describe_instance_information(site, &input, judgement).map(Into::into)
-            }
-            R::DescribeInstanceProperties(input) => {
-                self.describe_instance_properties(site, &input, judgement).map(Into::into)
-            }
-            R::DescribeDocument(input) => self.describe_document(site, &input).map(Into::into),
-            R::GetDocument(input) => self.get_document(site, &input).map(Into::into),
-            R::ListDocumentVersions(input) => {
-                self.list_document_versions(site, &input, judgement).map(Into::into)
-            }
-            R::ListDocuments(input) => self.list_documents(site, &input, judgement).map(Into::into),
-            R::AddTagsToResource(input) => self.add_tags_to_resource(site, &input).map(Into::into),
-            R::ListTagsForResource(input) => self.list_tags_for_resource(site, &input).map(Into::into),
         }
     }
 

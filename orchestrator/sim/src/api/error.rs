@@ -149,6 +149,36 @@ constructors! {
     invalid_resource_id() => "InvalidResourceId";
     /// `TooManyTagsError`, which has no text.
     too_many_tags() => "TooManyTagsError";
+    /// `InvalidFilter`.
+    invalid_filter(message) => "InvalidFilter";
+    /// `InvalidItemContentException`: a compliance item that makes no sense.
+    invalid_item_content(message) => "InvalidItemContentException";
+    /// `ItemSizeLimitExceededException`.
+    item_size_limit_exceeded(message) => "ItemSizeLimitExceededException";
+    /// `TotalSizeLimitExceededException`.
+    total_size_limit_exceeded(message) => "TotalSizeLimitExceededException";
+    /// `ComplianceTypeCountLimitExceededException`: too many custom types on one node.
+    compliance_type_count_limit_exceeded(message) => "ComplianceTypeCountLimitExceededException";
+    /// `AssociationAlreadyExists`, which has no text.
+    association_already_exists() => "AssociationAlreadyExists";
+    /// `AssociationLimitExceeded`, which has no text.
+    association_limit_exceeded() => "AssociationLimitExceeded";
+    /// `AssociationVersionLimitExceeded`.
+    association_version_limit_exceeded(message) => "AssociationVersionLimitExceeded";
+    /// `AssociationDoesNotExist`.
+    association_does_not_exist(message) => "AssociationDoesNotExist";
+    /// `AssociationExecutionDoesNotExist`.
+    association_execution_does_not_exist(message) => "AssociationExecutionDoesNotExist";
+    /// `InvalidAssociationVersion`.
+    invalid_association_version(message) => "InvalidAssociationVersion";
+    /// `InvalidSchedule`.
+    invalid_schedule(message) => "InvalidSchedule";
+    /// `InvalidTarget`: no target, or one that is not supported.
+    invalid_target(message) => "InvalidTarget";
+    /// `InvalidTargetMaps`.
+    invalid_target_maps(message) => "InvalidTargetMaps";
+    /// `InvalidOutputLocation`, which has no text.
+    invalid_output_location() => "InvalidOutputLocation";
     /// `TooManyUpdates`: concurrent change of one resource.
     too_many_updates(message) => "TooManyUpdates";
 

@@ -216,6 +216,30 @@ pub(super) fn is_max_errors(text: &str) -> bool {
     text == "0" || text == "0%" || is_max_concurrency(text)
 }
 
+/// `$LATEST` or a number from 1.
+pub(super) fn is_association_version(text: &str) -> bool {
+    text == "$LATEST" || is_positive_number(text)
+}
+
+/// Five groups of hexadecimal digits.
+pub(super) fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+/// Letters, digits and `_-.`, 3 to 128 of them.
+pub(super) fn is_association_name(text: &str) -> bool {
+    text.len() >= 3 && is_version_name(text)
+}
+
+/// `Custom:` or nothing, then two or more word characters, the first of which may be `-`.
+pub(super) fn is_compliance_type(text: &str) -> bool {
+    let rest = text.strip_prefix("Custom:").unwrap_or(text);
+    let mut bytes = rest.bytes();
+    bytes.next().is_some_and(|first| is_word(first) || first == b'-') && rest.len() > 1 && bytes.all(is_word)
+}
+
 /// Letters, spaces, digits and `_.:/=-@`.
 pub(super) fn is_target_key(text: &str) -> bool {
     text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=-@".contains(c))

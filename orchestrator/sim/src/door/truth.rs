@@ -166,6 +166,7 @@ fn reach_word(reach: Reach) -> &'static str {
         Reach::Online => "online",
         Reach::Offline => "offline",
         Reach::Terminated => "terminated",
+        Reach::Unregistered => "unregistered",
     }
 }
 

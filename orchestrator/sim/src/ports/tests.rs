@@ -2,15 +2,18 @@
 
 use wavetrain_model::agent::Status;
 use wavetrain_model::fleet::{Platform, TagMatch};
+use wavetrain_model::gate::Window;
 use wavetrain_model::id::{AccountId, NodeId, Region, SiteIndex, TagMatchIndex};
-use wavetrain_model::spec::InstallMode;
+use wavetrain_model::spec::{Ask, InstallMode};
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::clock::Clock;
 use wavetrain_ports::distributor::{Distributor, Job, Order, Sent};
 use wavetrain_ports::fleet::Fleet;
-use wavetrain_ports::metrics::Metrics;
+use wavetrain_ports::metrics::{Metrics, Question};
 
 use super::*;
+use crate::api::cloudwatch::StatusCode;
+use crate::fault::Fault;
 use crate::trial::{HUB, REGION, SPOKE, Trial};
 
 fn cloud(extra: &str) -> (SharedWorld, SimulatedCloud) {
@@ -149,4 +152,30 @@ async fn sleepers_wake_in_order_and_time_jumps_between_them() {
         task.await.expect("woken");
     }
     assert_eq!(*woken.lock().expect("whole"), [(10, 10), (20, 20), (30, 30)]);
+}
+
+#[tokio::test]
+async fn metric_data_come_whole_over_short_pages_and_partial_data_are_not_complete() {
+    let metric = "metrics: [{ name: crashes, kind: count, level: 2, nodes: [web] }]\n";
+    let (world, cloud) =
+        cloud(&format!("{metric}faults: [{{ operations: [GetMetricData], short_pages: true }}]\n"));
+    world.with(|world| world.advance_to(world.start().plus_seconds(3600)));
+    let search = "SEARCH('{CWAgent,InstanceId} MetricName=\"crashes\"', 'Sum', 60)".to_owned();
+    let questions = [
+        Question { id: "found".to_owned(), ask: Ask::Expression(search), wanted: false },
+        Question { id: "total".to_owned(), ask: Ask::Expression("SUM(found)".to_owned()), wanted: true },
+        Question { id: "each".to_owned(), ask: Ask::Expression("found".to_owned()), wanted: true },
+    ];
+    let until = Timestamp(world.with(|world| world.now().millis()));
+    let window = Window { from: Timestamp(until.0 - 600_000), until };
+    let answers = cloud.data(&site(SPOKE), &questions, Seconds(60), window).await.expect("answered");
+    let of = |id: &str| answers.iter().filter(|answer| answer.id == id).collect::<Vec<_>>();
+    assert_eq!((of("found").len(), of("total").len(), of("each").len()), (0, 1, 6));
+    assert!(answers.iter().all(|answer| answer.series.complete && answer.series.points.len() == 10));
+
+    world.with(|world| {
+        world.add_fault(Fault { metric_status: Some(StatusCode::PartialData), ..Fault::default() })
+    });
+    let answers = cloud.data(&site(SPOKE), &questions, Seconds(60), window).await.expect("answered");
+    assert!(answers.iter().all(|answer| !answer.series.complete));
 }

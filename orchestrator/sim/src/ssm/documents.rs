@@ -4,9 +4,10 @@ use sha2::{Digest, Sha256};
 
 use crate::api::ssm::{
     AttachmentContent, AttachmentInformation, DescribeDocumentInput, DescribeDocumentOutput,
-    DocumentDescription, DocumentIdentifier, DocumentParameter, DocumentStatus, DocumentVersionInfo,
-    GetDocumentInput, GetDocumentOutput, ListDocumentVersionsInput, ListDocumentVersionsOutput,
-    ListDocumentsInput, ListDocumentsOutput, PlatformType,
+    DocumentDefaultVersionDescription, DocumentDescription, DocumentIdentifier, DocumentParameter,
+    DocumentStatus, DocumentVersionInfo, GetDocumentInput, GetDocumentOutput, ListDocumentVersionsInput,
+    ListDocumentVersionsOutput, ListDocumentsInput, ListDocumentsOutput, PlatformType,
+    UpdateDocumentDefaultVersionInput, UpdateDocumentDefaultVersionOutput,
 };
 use crate::api::{ApiError, Timestamp};
 use crate::fault::Judgement;
@@ -119,6 +120,35 @@ impl World {
             "/_attachments/{}/{}/{}/{}/{file}?X-Amz-Expires={LINK_SECONDS}&X-Amz-Signature={signature}",
             package.owner, site.region, package.name, version.number
         )
+    }
+
+    /// `UpdateDocumentDefaultVersion`, of one Region. Nodes are not touched by it.
+    pub(crate) fn update_document_default_version(
+        &mut self,
+        site: SiteIndex,
+        input: &UpdateDocumentDefaultVersionInput,
+    ) -> Result<UpdateDocumentDefaultVersionOutput, ApiError> {
+        let Site { account, region, .. } = &self.fleet.sites[site as usize];
+        let mut packages = self.catalogue.packages.iter_mut();
+        let package = packages.find(|package| *package.name == *input.name && package.owner == *account);
+        let package = package.ok_or_else(|| no_document(&input.name))?;
+        let found =
+            package.versions.iter().position(|version| version.number.to_string() == input.document_version);
+        let index =
+            found.filter(|index| package.versions_in(region).any(|each| each.number as usize == index + 1));
+        let index = index.ok_or_else(|| {
+            ApiError::invalid_document_version("The document version is not valid or does not exist.")
+        })?;
+        if package.versions[index].status != "Active" {
+            return Err(ApiError::invalid_document_version("The document version is not active."));
+        }
+        package.defaults.insert(region.clone(), index);
+        let description = DocumentDefaultVersionDescription {
+            name: input.name.clone(),
+            default_version: input.document_version.clone(),
+            default_version_name: Some(package.versions[index].name.to_string()),
+        };
+        Ok(UpdateDocumentDefaultVersionOutput { description })
     }
 
     pub(crate) fn list_document_versions(

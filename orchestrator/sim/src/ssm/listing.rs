@@ -106,6 +106,7 @@ impl World {
         for (index, command) in self.recent(site, wanted.after, skip) {
             let status = command.status();
             let shown = command.visible <= self.now
+                && (command.is_listed || input.command_id.is_some())
                 && wanted.covers(command)
                 && wanted.status.is_none_or(|word| word == status.0.as_str() || word == status.1)
                 && input.command_id.as_deref().is_none_or(|id| *id == *command.id)
@@ -167,7 +168,10 @@ impl World {
     fn listed_commands(&self, site: SiteIndex, id: Option<&str>, after: Option<WorldTime>) -> Vec<&Command> {
         match id {
             Some(id) => self.known_command(site, id).map(|at| self.command(at)).into_iter().collect(),
-            None => self.recent(site, after, 0).map(|(_, command)| command).collect(),
+            None => {
+                let recent = self.recent(site, after, 0).map(|(_, command)| command);
+                recent.filter(|command| command.is_listed).collect()
+            }
         }
     }
 

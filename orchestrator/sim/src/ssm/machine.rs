@@ -15,7 +15,7 @@ use crate::world_file::Probe;
 use super::command::{Command, Detail, Job};
 
 impl World {
-    pub(super) fn command(&self, at: CommandRef) -> &Command {
+    pub(in crate::ssm) fn command(&self, at: CommandRef) -> &Command {
         &self.commands[at.site as usize][at.index as usize]
     }
 
@@ -97,7 +97,7 @@ impl World {
         }
         match node.reach {
             // Stays pending; the node's return delivers it again.
-            Reach::Offline => return,
+            Reach::Offline | Reach::Unregistered => return,
             Reach::Terminated => return self.settle(at, Detail::Undeliverable, None),
             Reach::Online => {}
         }
@@ -168,7 +168,7 @@ impl World {
             reboots: Vec::new(),
             took_millis: 500,
         };
-        if node.reach == Reach::Offline {
+        if node.reach != Reach::Online {
             return refused(
                 "failed to download manifest - failed to retrieve package document description: \
                  RequestError: send request failed"
@@ -195,7 +195,7 @@ impl World {
         }
         match self.fleet.nodes[invocation.node as usize].reach {
             Reach::Terminated => return,
-            Reach::Offline => {
+            Reach::Offline | Reach::Unregistered => {
                 let command = self.command_mut(at.command);
                 command.invocations[at.index as usize].held = Some(Box::new(report));
                 return;
@@ -278,9 +278,16 @@ impl World {
         if node.reach == reach || node.reach == Reach::Terminated {
             return;
         }
+        // A node that does not exist has no agent to lose.
+        if node.reach == Reach::Unregistered && reach == Reach::Offline {
+            return;
+        }
         node.set_reach(reach, self.now);
         if reach == Reach::Terminated {
             self.forget_bits(index);
+        }
+        if reach == Reach::Online {
+            self.plan_meeting(index);
         }
         let active = self.active.get(&index).cloned().unwrap_or_default();
         for at in active {

@@ -30,7 +30,7 @@ impl World {
     pub(crate) fn managed(&self, site: SiteIndex, id: &str) -> Option<NodeIndex> {
         let index = self.ids.get(id).copied()?;
         let node = &self.fleet.nodes[index as usize];
-        (node.site == site && node.reach != Reach::Terminated).then_some(index)
+        (node.site == site && node.is_managed()).then_some(index)
     }
 
     pub(crate) fn describe_instance_information(
@@ -116,7 +116,7 @@ impl World {
         let start = usize::try_from(page.start).unwrap_or(usize::MAX);
         for (position, index) in nodes.iter().enumerate().skip(start) {
             let node = &self.fleet.nodes[*index as usize];
-            if node.reach == Reach::Terminated || !filters.iter().all(|filter| self.passes(node, filter)) {
+            if !node.is_managed() || !filters.iter().all(|filter| self.passes(node, filter)) {
                 continue;
             }
             if rows.len() >= page.size {
@@ -209,6 +209,7 @@ impl World {
         for tag in &input.tags {
             self.fleet.nodes[index as usize].set_tag(&tag.key, &tag.value);
         }
+        self.plan_meeting(index);
         Ok(AddTagsToResourceOutput {})
     }
 

@@ -6,14 +6,55 @@ use std::sync::Arc;
 use crate::api::ApiError;
 use crate::api::ssm::{CancelCommandInput, CancelCommandOutput, SendCommandInput, SendCommandOutput, Target};
 use crate::fault::Judgement;
-use crate::fleet::{NodeIndex, Reach};
+use crate::fleet::{Node, NodeIndex};
 use crate::world::{CommandRef, Happening, SiteIndex, World};
 
-use super::command::{Command, Detail, Invocation};
+use super::command::{Command, Detail, Invocation, Job};
 use super::parameters;
 
 /// `TimeoutSeconds` when the caller gives none.
 const TIMEOUT_SECONDS: i32 = 3600;
+
+/// A command to be made.
+pub(super) struct Order {
+    pub(super) job: Job,
+    /// Seconds it may run once begun.
+    pub(super) execution_seconds: i64,
+    /// Seconds within which nodes must begin.
+    pub(super) start_seconds: i64,
+    pub(super) comment: String,
+    pub(super) parameters: BTreeMap<String, Vec<String>>,
+    pub(super) instance_ids: Vec<String>,
+    pub(super) targets: Vec<Target>,
+    pub(super) nodes: Vec<NodeIndex>,
+    pub(super) max_concurrency: String,
+    pub(super) max_errors: String,
+    pub(super) timeout_seconds: Option<i32>,
+    /// Seconds until it can be read.
+    pub(super) lag_seconds: f64,
+    /// Whether listings without its id show it.
+    pub(super) is_listed: bool,
+}
+
+impl Target {
+    /// Whether its key is one that is modelled.
+    pub(super) fn is_supported(&self) -> bool {
+        let key = self.key.as_deref().unwrap_or_default();
+        key == "InstanceIds" || key == "tag-key" || key.starts_with("tag:")
+    }
+
+    /// Whether a node is meant.
+    pub(super) fn matches(&self, node: &Node) -> bool {
+        match self.key.as_deref().unwrap_or_default() {
+            "InstanceIds" => self.values.iter().any(|id| **id == *node.id),
+            "tag-key" => self.values.iter().any(|key| node.tag(key).is_some()),
+            key => {
+                let tag = key.strip_prefix("tag:").and_then(|key| node.tag(key));
+                tag.is_some_and(|tag| self.values.iter().any(|value| value == tag))
+            }
+        }
+    }
+}
 
 impl World {
     pub(crate) fn send_command(
@@ -34,45 +75,63 @@ impl World {
         let given = input.parameters.clone().unwrap_or_default();
         let (job, execution_seconds) = parameters::job(document, &given)?;
         let nodes = self.targeted(site, &input)?;
-        let count = nodes.len();
-        let max_concurrency_text = input.max_concurrency.unwrap_or_else(|| "50".to_owned());
-        let max_errors_text = input.max_errors.unwrap_or_else(|| "0".to_owned());
-        let start_seconds = i64::from(input.timeout_seconds.unwrap_or(TIMEOUT_SECONDS));
-        let lag = judgement.listing_lag_seconds.unwrap_or(self.timing.listing_lag_seconds);
-        let command = Command {
-            id: Arc::from(self.next_uuid("command")),
-            requested: self.now,
-            visible: self.now.plus_millis((lag * 1000.0) as i64),
-            start_by: self.now.plus_seconds(start_seconds),
-            expires: self.now.plus_seconds(start_seconds + execution_seconds),
+        let order = Order {
             job,
-            comment: Arc::from(input.comment.unwrap_or_default()),
+            execution_seconds,
+            start_seconds: i64::from(input.timeout_seconds.unwrap_or(TIMEOUT_SECONDS)),
+            comment: input.comment.unwrap_or_default(),
             parameters: given,
             instance_ids: input.instance_ids,
             targets: input.targets,
-            max_concurrency: share(&max_concurrency_text, count).max(1),
-            max_errors: share(&max_errors_text, count),
-            max_concurrency_text,
-            max_errors_text,
+            nodes,
+            max_concurrency: input.max_concurrency.unwrap_or_else(|| "50".to_owned()),
+            max_errors: input.max_errors.unwrap_or_else(|| "0".to_owned()),
             timeout_seconds: input.timeout_seconds,
-            invocations: nodes.into_iter().map(unsent).collect(),
+            lag_seconds: judgement.listing_lag_seconds.unwrap_or(self.timing.listing_lag_seconds),
+            is_listed: true,
+        };
+        let at = self.issue(site, order);
+        Ok(SendCommandOutput { command: self.command(at).to_wire() })
+    }
+
+    /// Makes a command, which begins at once.
+    pub(super) fn issue(&mut self, site: SiteIndex, order: Order) -> CommandRef {
+        let count = order.nodes.len();
+        let command = Command {
+            id: Arc::from(self.next_uuid("command")),
+            requested: self.now,
+            visible: self.now.plus_millis((order.lag_seconds * 1000.0) as i64),
+            start_by: self.now.plus_seconds(order.start_seconds),
+            expires: self.now.plus_seconds(order.start_seconds + order.execution_seconds),
+            job: order.job,
+            comment: Arc::from(order.comment),
+            parameters: order.parameters,
+            instance_ids: order.instance_ids,
+            targets: order.targets,
+            max_concurrency: share(&order.max_concurrency, count).max(1),
+            max_errors: share(&order.max_errors, count),
+            max_concurrency_text: order.max_concurrency,
+            max_errors_text: order.max_errors,
+            timeout_seconds: order.timeout_seconds,
+            is_listed: order.is_listed,
+            invocations: order.nodes.into_iter().map(unsent).collect(),
             next_unsent: 0,
             allowance: 0,
             in_flight: 0,
             counts: BTreeMap::from([(Detail::Unsent, count)]),
             cancelled: false,
         };
-        Ok(SendCommandOutput { command: self.keep(site, command).to_wire() })
+        self.keep(site, command)
     }
 
-    fn keep(&mut self, site: SiteIndex, command: Command) -> &Command {
+    fn keep(&mut self, site: SiteIndex, command: Command) -> CommandRef {
         let commands = &mut self.commands[site as usize];
         let at = CommandRef { site, index: commands.len() as u32 };
         self.command_ids.insert(Arc::clone(&command.id), at);
         self.schedule.add(command.expires, Happening::Expire(at));
         self.schedule.add(self.now, Happening::Ramp(at));
         commands.push(command);
-        self.command(at)
+        at
     }
 
     /// The nodes a command is for. Explicit ids must all be managed here; targets find what there is.
@@ -105,23 +164,13 @@ impl World {
     }
 
     fn matching(&self, site: SiteIndex, targets: &[Target]) -> Result<Vec<NodeIndex>, ApiError> {
-        for target in targets {
+        if let Some(target) = targets.iter().find(|target| !target.is_supported()) {
             let key = target.key.as_deref().unwrap_or_default();
-            if key != "InstanceIds" && key != "tag-key" && !key.starts_with("tag:") {
-                return Err(ApiError::validation(format!("Target key {key} is not supported.")));
-            }
+            return Err(ApiError::validation(format!("Target key {key} is not supported.")));
         }
         let meant = |index: &NodeIndex| {
             let node = &self.fleet.nodes[*index as usize];
-            node.reach != Reach::Terminated
-                && targets.iter().all(|target| match target.key.as_deref().unwrap_or_default() {
-                    "InstanceIds" => target.values.iter().any(|id| **id == *node.id),
-                    "tag-key" => target.values.iter().any(|key| node.tag(key).is_some()),
-                    key => {
-                        let tag = key.strip_prefix("tag:").and_then(|key| node.tag(key));
-                        tag.is_some_and(|tag| target.values.iter().any(|value| value == tag))
-                    }
-                })
+            node.is_managed() && targets.iter().all(|target| target.matches(node))
         };
         Ok(self.fleet.sites[site as usize].nodes.iter().copied().filter(meant).collect())
     }

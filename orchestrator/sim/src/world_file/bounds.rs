@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 
 use super::check::impossible;
 use super::{
-    AlarmFile, MetricFile, NodeGroup, PackageFile, PartialTag, Raise, Rate, Role, Swing, Timing, Trouble,
-    WorldFile, WorldFileError,
+    AlarmFile, ComplianceFile, MetricFile, NodeGroup, PackageFile, PartialTag, Raise, Rate, Role, Swing,
+    Timing, Trouble, WorldFile, WorldFileError,
 };
 use crate::fault::Fault;
 
@@ -34,6 +34,12 @@ impl WorldFile {
         each("packages", &self.packages, check_package)?;
         each("alarms", &self.alarms, check_alarm)?;
         each("metrics", &self.metrics, check_metric)?;
+        each("compliance", &self.compliance, |place, item: &ComplianceFile| {
+            within(place, "non_compliant", Some(item.non_compliant), &(0.0..=1.0))?;
+            within(place, "every_seconds", Some(item.every_seconds), &(60..=2_592_000))?;
+            let fraction = item.spoiled_by.as_ref().and_then(|by| by.fraction);
+            within(place, "spoiled_by.fraction", fraction, &(0.0..=1.0))
+        })?;
         check_timing(&self.timing)?;
         for (operation, rate) in &self.rates {
             check_rate(&format!("rates.{operation}"), *rate)?;
@@ -72,6 +78,7 @@ fn check_group(place: &str, group: &NodeGroup) -> Result<(), WorldFileError> {
         within(place, "offline_after_seconds", trouble.offline_after_seconds, &LATEST_SECONDS)?;
         within(place, "online_after_seconds", trouble.online_after_seconds, &LATEST_SECONDS)?;
         within(place, "terminated_after_seconds", trouble.terminated_after_seconds, &LATEST_SECONDS)?;
+        within(place, "registered_after_seconds", trouble.registered_after_seconds, &LATEST_SECONDS)?;
         within(place, "locked_for_seconds", trouble.locked_for_seconds, &LATEST_SECONDS)
     })
 }
@@ -133,6 +140,8 @@ fn check_timing(timing: &Timing) -> Result<(), WorldFileError> {
     let seconds = 0.0..=LONGEST_SECONDS as f64;
     within("timing", "listing_lag_seconds", Some(timing.listing_lag_seconds), &seconds)?;
     within("timing", "ramp_seconds", Some(timing.ramp_seconds), &seconds)?;
+    let lag = Some(timing.compliance_lag_seconds);
+    within("timing", "compliance_lag_seconds", lag, &(0..=172_800))?;
     let lag = Some(timing.metric_listing_lag_seconds);
     within("timing", "metric_listing_lag_seconds", lag, &(0..=172_800))?;
     check_range("timing", "delivery_millis", timing.delivery_millis, LONGEST_SECONDS * 1000)?;

@@ -56,6 +56,7 @@ impl WorldFile {
             }
         }
         self.check_metrics()?;
+        self.check_compliance()?;
         for (index, fault) in self.faults.iter().enumerate() {
             fault.check().map_err(|message| impossible(format!("faults[{index}]"), message))?;
         }

@@ -10,6 +10,7 @@
 mod alarms;
 mod bounds;
 mod check;
+mod compliance;
 mod metrics;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::agent::behaviour::{Contents, PlatformType, Rule, Validate};
 use crate::fault::Fault;
 
 pub use alarms::{AlarmChange, AlarmFile, AlarmOn, AlarmState, RaisedWhen};
+pub use compliance::{ComplianceFile, SpoiledBy};
 pub use metrics::{MetricFile, MetricKind, Raise, Swing};
 
 /// Longest text that is read at all.
@@ -94,6 +96,9 @@ pub struct WorldFile {
     /// CloudWatch alarms.
     #[serde(default)]
     pub alarms: Vec<AlarmFile>,
+    /// Compliance items that nodes have of their own.
+    #[serde(default)]
+    pub compliance: Vec<ComplianceFile>,
     /// How long things take.
     #[serde(default)]
     pub timing: Timing,
@@ -242,6 +247,9 @@ pub struct Trouble {
     /// The nodes that were offline come back.
     #[serde(default)]
     pub online_after_seconds: Option<i64>,
+    /// The nodes do not exist before; they register then.
+    #[serde(default)]
+    pub registered_after_seconds: Option<i64>,
     /// The nodes are terminated.
     #[serde(default)]
     pub terminated_after_seconds: Option<i64>,
@@ -367,6 +375,8 @@ pub struct Probe {
 pub struct Timing {
     /// Seconds after `SendCommand` during which listings do not show the command.
     pub listing_lag_seconds: f64,
+    /// Seconds from an association's end on a node to its compliance item.
+    pub compliance_lag_seconds: u32,
     /// Seconds until listings and searches know a metric that a caller put for the first time.
     pub metric_listing_lag_seconds: u32,
     /// Range in milliseconds from sending to the agent's start.
@@ -383,6 +393,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             listing_lag_seconds: 2.0,
+            compliance_lag_seconds: 30,
             metric_listing_lag_seconds: 120,
             delivery_millis: [200, 1500],
             agent_wait_seconds: [0, 15],

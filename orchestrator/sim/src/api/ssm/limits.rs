@@ -4,29 +4,33 @@ use super::{
     AddTagsToResourceInput, CancelCommandInput, CommandFilter, DescribeDocumentInput,
     DescribeInstanceInformationInput, DescribeInstancePropertiesInput, GetCommandInvocationInput,
     GetDocumentInput, ListCommandInvocationsInput, ListCommandsInput, ListDocumentVersionsInput,
-    ListDocumentsInput, ListTagsForResourceInput, SendCommandInput,
+    ListDocumentsInput, ListTagsForResourceInput, SendCommandInput, Target,
+    UpdateDocumentDefaultVersionInput,
 };
 use crate::api::validate::{
     Text, Violations, is_document_arn, is_document_version, is_instance_id, is_max_concurrency,
     is_max_errors, is_tag_text, is_target_key, is_version_name,
 };
 
-const ANY: Text = Text::length(0, usize::MAX);
+pub(super) const ANY: Text = Text::length(0, usize::MAX);
 const COMMAND_ID: Text = Text::length(36, 36);
-const INSTANCE_ID: Text = Text::pattern(r"(^i-(\w{8}|\w{17})$)|(^mi-\w{17}$)", is_instance_id);
-const DOCUMENT_ARN: Text = Text::pattern(r"^[a-zA-Z0-9_\-.:/]{3,128}$", is_document_arn);
-const DOCUMENT_VERSION: Text = Text::pattern("([$]LATEST|[$]DEFAULT|^[1-9][0-9]*$)", is_document_version);
+pub(super) const INSTANCE_ID: Text = Text::pattern(r"(^i-(\w{8}|\w{17})$)|(^mi-\w{17}$)", is_instance_id);
+pub(super) const DOCUMENT_ARN: Text = Text::pattern(r"^[a-zA-Z0-9_\-.:/]{3,128}$", is_document_arn);
+pub(super) const DOCUMENT_VERSION: Text =
+    Text::pattern("([$]LATEST|[$]DEFAULT|^[1-9][0-9]*$)", is_document_version);
 const VERSION_NAME: Text = Text::pattern(r"^[a-zA-Z0-9_\-.]{1,128}$", is_version_name);
-const MAX_CONCURRENCY: Text =
+pub(super) const MAX_CONCURRENCY: Text =
     Text::length(1, 7).and_pattern("^([1-9][0-9]*|[1-9][0-9]%|[1-9]%|100%)$", is_max_concurrency);
-const MAX_ERRORS: Text =
+pub(super) const MAX_ERRORS: Text =
     Text::length(1, 7).and_pattern("^([1-9][0-9]*|[0]|[1-9][0-9]%|[0-9]%|100%)$", is_max_errors);
-const TARGET_KEY: Text = Text::length(1, 163).and_pattern(
+pub(super) const TARGET_KEY: Text = Text::length(1, 163).and_pattern(
     r"^[\p{L}\p{Z}\p{N}_.:/=\-@]*$|resource-groups:ResourceTypeFilters|resource-groups:Name",
     is_target_key,
 );
-const TAG_KEY: Text = Text::length(1, 128).and_pattern(r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$", is_tag_text);
-const TAG_VALUE: Text = Text::length(0, 256).and_pattern(r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$", is_tag_text);
+pub(super) const TAG_KEY: Text =
+    Text::length(1, 128).and_pattern(r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$", is_tag_text);
+pub(super) const TAG_VALUE: Text =
+    Text::length(0, 256).and_pattern(r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$", is_tag_text);
 const COMMAND_FILTER_KEY: Text =
     Text::one_of(&["InvokedAfter", "InvokedBefore", "Status", "ExecutionStage", "DocumentName"]);
 const INSTANCE_FILTER_KEY: Text = Text::one_of(&[
@@ -67,14 +71,29 @@ const TAGGABLE: Text = Text::one_of(&[
     "Association",
 ]);
 
+/// Nodes by id or tag.
+pub(super) fn check_targets(v: &mut Violations, targets: &[Target]) {
+    v.size("targets", targets, 0, 5, |target| format!("{target:?}"));
+    for (n, target) in targets.iter().enumerate() {
+        v.optional(&format!("targets.{}.member.key", n + 1), target.key.as_deref(), &TARGET_KEY);
+        v.texts(&format!("targets.{}.member.values", n + 1), &target.values, 0, 50, &ANY);
+    }
+}
+
+impl UpdateDocumentDefaultVersionInput {
+    pub(super) fn check(&self, v: &mut Violations) {
+        const NAME: Text = Text::length(3, 128).and_pattern(r"^[a-zA-Z0-9_\-.]{3,128}$", is_version_name);
+        const NUMBER: Text =
+            Text::pattern("(^[1-9][0-9]*$)", |text| is_document_version(text) && !text.starts_with('$'));
+        v.required("name", &self.name, &NAME);
+        v.required("documentVersion", &self.document_version, &NUMBER);
+    }
+}
+
 impl SendCommandInput {
     pub(super) fn check(&self, v: &mut Violations) {
         v.texts("instanceIds", &self.instance_ids, 0, 50, &INSTANCE_ID);
-        v.size("targets", &self.targets, 0, 5, |target| format!("{target:?}"));
-        for (n, target) in self.targets.iter().enumerate() {
-            v.optional(&format!("targets.{}.member.key", n + 1), target.key.as_deref(), &TARGET_KEY);
-            v.texts(&format!("targets.{}.member.values", n + 1), &target.values, 0, 50, &ANY);
-        }
+        check_targets(v, &self.targets);
         v.required("documentName", &self.document_name, &DOCUMENT_ARN);
         v.optional("documentVersion", self.document_version.as_deref(), &DOCUMENT_VERSION);
         v.optional("documentHash", self.document_hash.as_deref(), &Text::length(0, 256));

@@ -1,4 +1,4 @@
-//! Systems Manager: Run Command, managed nodes and documents.
+//! Systems Manager: Run Command, managed nodes, documents, State Manager and compliance.
 
 // The members are AWS's, documented in the Systems Manager API Reference under these names; what this world makes
 // of them is documented where it does so.
@@ -8,7 +8,12 @@ use std::collections::BTreeMap;
 
 use crate::api::wire::{Timestamp, operations, structures, words};
 
+mod association;
+mod compliance;
 mod limits;
+
+pub use association::*;
+pub use compliance::*;
 
 operations! {
     Ssm:
@@ -25,6 +30,26 @@ operations! {
     ListDocuments(ListDocumentsInput) -> ListDocumentsOutput,
     AddTagsToResource(AddTagsToResourceInput) -> AddTagsToResourceOutput,
     ListTagsForResource(ListTagsForResourceInput) -> ListTagsForResourceOutput,
+    UpdateDocumentDefaultVersion(UpdateDocumentDefaultVersionInput) -> UpdateDocumentDefaultVersionOutput,
+    CreateAssociation(CreateAssociationInput) -> CreateAssociationOutput,
+    UpdateAssociation(UpdateAssociationInput) -> UpdateAssociationOutput,
+    DescribeAssociation(DescribeAssociationInput) -> DescribeAssociationOutput,
+    ListAssociations(ListAssociationsInput) -> ListAssociationsOutput,
+    ListAssociationVersions(ListAssociationVersionsInput) -> ListAssociationVersionsOutput,
+    DeleteAssociation(DeleteAssociationInput) -> DeleteAssociationOutput,
+    StartAssociationsOnce(StartAssociationsOnceInput) -> StartAssociationsOnceOutput,
+    DescribeAssociationExecutions(DescribeAssociationExecutionsInput) -> DescribeAssociationExecutionsOutput,
+    DescribeAssociationExecutionTargets(DescribeAssociationExecutionTargetsInput)
+        -> DescribeAssociationExecutionTargetsOutput,
+    DescribeEffectiveInstanceAssociations(DescribeEffectiveInstanceAssociationsInput)
+        -> DescribeEffectiveInstanceAssociationsOutput,
+    DescribeInstanceAssociationsStatus(DescribeInstanceAssociationsStatusInput)
+        -> DescribeInstanceAssociationsStatusOutput,
+    PutComplianceItems(PutComplianceItemsInput) -> PutComplianceItemsOutput,
+    ListComplianceItems(ListComplianceItemsInput) -> ListComplianceItemsOutput,
+    ListResourceComplianceSummaries(ListResourceComplianceSummariesInput)
+        -> ListResourceComplianceSummariesOutput,
+    ListComplianceSummaries(ListComplianceSummariesInput) -> ListComplianceSummariesOutput,
 }
 
 words! {
@@ -174,6 +199,14 @@ structures! {
         next_token: Option<String>,
     }
     ListDocumentsOutput { document_identifiers: Vec<DocumentIdentifier>, next_token: Option<String> }
+
+    UpdateDocumentDefaultVersionInput { name: String, document_version: String }
+    UpdateDocumentDefaultVersionOutput { description: DocumentDefaultVersionDescription }
+    DocumentDefaultVersionDescription {
+        name: String,
+        default_version: String,
+        default_version_name: Option<String>,
+    }
 
     AddTagsToResourceInput { resource_type: String, resource_id: String, tags: Vec<Tag> }
     AddTagsToResourceOutput {}

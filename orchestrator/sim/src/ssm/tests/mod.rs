@@ -1,6 +1,8 @@
 //! Run Command, nodes and documents as a client sees them.
 
+mod associations;
 mod commands;
+mod compliance;
 mod faults;
 mod reads;
 
