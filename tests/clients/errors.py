@@ -47,6 +47,15 @@ def own_reasons(world):
     invocation = {"CommandId": command, "InstanceId": node}
     instances = {"ResourceType": "ManagedInstance", "ResourceId": node}
     one_tag = {"Tags": [{"Key": "k", "Value": "v"}]}
+    keep = gates.keep(world)
+    association = gates.created(world)
+    of_association = {"AssociationId": association}
+    execution = of_association | {"ExecutionId": NOTHING}
+    twin = {key: keep[key] for key in ("Name", "Parameters")} | {"InstanceId": node}
+    ssm.create_association(**twin)
+    items = [{"Id": "a", "Severity": "LOW", "Status": "COMPLIANT"}]
+    of_rollout = instances | {"ComplianceType": "Custom:Rollout", "ExecutionSummary": {"ExecutionTime": 1}, "Items": items}
+    bad_filter = [{"Key": "Colour", "Values": ["red"]}]
     datum = {"Namespace": "Mine", "MetricData": [{"MetricName": "own", "Value": 1.0}]}
     of_metric = gates.data_of([gates.stat("a", "tool_crashes")], world)
     of_commands_only = [{"key": "ExecutionStage", "value": "Complete"}]
@@ -84,6 +93,51 @@ def own_reasons(world):
         (ssm, "list_tags_for_resource", "InvalidResourceType", instances | {"ResourceType": "Parameter"}),
         (ssm, "list_tags_for_resource", "InvalidResourceId", instances | {"ResourceId": MISSING}),
         (ssm, "add_tags_to_resource", "InvalidResourceId", instances | one_tag | {"ResourceId": MISSING}),
+        (ssm, "update_document_default_version", "InvalidDocument", {"Name": "nothing", "DocumentVersion": "1"}),
+        (ssm, "update_document_default_version", "InvalidDocumentVersion", {"Name": "tool", "DocumentVersion": "9"}),
+        (ssm, "create_association", "AssociationAlreadyExists", twin),
+        (ssm, "create_association", "InvalidDocument", keep | {"Name": "Nothing"}),
+        (ssm, "create_association", "InvalidDocumentVersion", keep | {"DocumentVersion": "77"}),
+        (ssm, "create_association", "InvalidInstanceId", twin | {"InstanceId": MISSING}),
+        (ssm, "create_association", "InvalidParameters", keep | {"Parameters": {"x": ["y"]}}),
+        (ssm, "create_association", "InvalidTarget", keep | {"Targets": []}),
+        (ssm, "create_association", "InvalidSchedule", keep | {"ScheduleExpression": "daily"}),
+        (ssm, "create_association", "InvalidTargetMaps", keep | {"TargetMaps": [{"a": ["b"]}]}),
+        (ssm, "update_association", "AssociationDoesNotExist", {"AssociationId": NOTHING}),
+        (ssm, "update_association", "InvalidAssociationVersion", keep | of_association | {"AssociationVersion": "9"}),
+        (ssm, "update_association", "InvalidSchedule", keep | of_association | {"ScheduleExpression": "daily"}),
+        (ssm, "update_association", "InvalidParameters", keep | of_association | {"Parameters": {"x": ["y"]}}),
+        (ssm, "describe_association", "AssociationDoesNotExist", {"AssociationId": NOTHING}),
+        (ssm, "describe_association", "InvalidAssociationVersion", of_association | {"AssociationVersion": "9"}),
+        (ssm, "delete_association", "AssociationDoesNotExist", {"AssociationId": NOTHING}),
+        (ssm, "list_associations", "InvalidNextToken", {"NextToken": NO_PAGE}),
+        (ssm, "list_association_versions", "AssociationDoesNotExist", {"AssociationId": NOTHING}),
+        (ssm, "list_association_versions", "InvalidNextToken", of_association | {"NextToken": NO_PAGE}),
+        (ssm, "start_associations_once", "AssociationDoesNotExist", {"AssociationIds": [NOTHING]}),
+        (ssm, "describe_association_executions", "AssociationDoesNotExist", {"AssociationId": NOTHING}),
+        (ssm, "describe_association_executions", "InvalidNextToken", of_association | {"NextToken": NO_PAGE}),
+        (ssm, "describe_association_execution_targets", "AssociationExecutionDoesNotExist", execution),
+        (ssm, "describe_association_execution_targets", "AssociationDoesNotExist", execution | {"AssociationId": NOTHING}),
+        (ssm, "describe_effective_instance_associations", "InvalidInstanceId", {"InstanceId": MISSING}),
+        (ssm, "describe_effective_instance_associations", "InvalidNextToken", {"InstanceId": node, "NextToken": NO_PAGE}),
+        (ssm, "describe_instance_associations_status", "InvalidInstanceId", {"InstanceId": MISSING}),
+        (ssm, "describe_instance_associations_status", "InvalidNextToken", {"InstanceId": node, "NextToken": NO_PAGE}),
+        (ssm, "put_compliance_items", "InvalidResourceType", of_rollout | {"ResourceType": "Bucket"}),
+        (ssm, "put_compliance_items", "InvalidResourceId", of_rollout | {"ResourceId": MISSING}),
+        (ssm, "put_compliance_items", "InvalidItemContentException", of_rollout | {"Items": items + items}),
+        (ssm, "put_compliance_items", "InvalidItemContentException", of_rollout | {"UploadType": "PARTIAL"}),
+        (ssm, "put_compliance_items", "ItemSizeLimitExceededException",
+         of_rollout | {"Items": [items[0] | {"Details": {f"k{n}": "x" * 4096 for n in range(9)}}]}),
+        (ssm, "put_compliance_items", "TotalSizeLimitExceededException",
+         of_rollout | {"Items": [items[0] | {"Id": str(n), "Details": {"k": "x" * 4096, "l": "x" * 4096}} for n in range(200)]}),
+        (ssm, "list_compliance_items", "InvalidFilter", {"Filters": bad_filter}),
+        (ssm, "list_compliance_items", "InvalidNextToken", {"NextToken": NO_PAGE}),
+        (ssm, "list_compliance_items", "InvalidResourceId", {"ResourceIds": [MISSING]}),
+        (ssm, "list_compliance_items", "InvalidResourceType", {"ResourceTypes": ["Bucket"]}),
+        (ssm, "list_resource_compliance_summaries", "InvalidFilter", {"Filters": bad_filter}),
+        (ssm, "list_resource_compliance_summaries", "InvalidNextToken", {"NextToken": NO_PAGE}),
+        (ssm, "list_compliance_summaries", "InvalidFilter", {"Filters": bad_filter}),
+        (ssm, "list_compliance_summaries", "InvalidNextToken", {"NextToken": NO_PAGE}),
         (world.cloudwatch, "describe_alarms", "InvalidNextToken", {"NextToken": NO_PAGE}),
         (world.cloudwatch, "set_alarm_state", "ResourceNotFound",
          {"AlarmName": "nothing", "StateValue": "OK", "StateReason": "x"}),
@@ -124,6 +178,16 @@ def arguments_of(operation, node):
         "ListDocumentVersions": {"Name": "tool"},
         "ListTagsForResource": resource,
         "SendCommand": {"DocumentName": "AWS-ConfigureAWSPackage", "InstanceIds": [node]},
+        "CreateAssociation": {"Name": "AWS-ConfigureAWSPackage"},
+        "DescribeAssociationExecutionTargets": {"AssociationId": NOTHING, "ExecutionId": NOTHING},
+        "DescribeAssociationExecutions": {"AssociationId": NOTHING},
+        "DescribeEffectiveInstanceAssociations": {"InstanceId": node},
+        "DescribeInstanceAssociationsStatus": {"InstanceId": node},
+        "ListAssociationVersions": {"AssociationId": NOTHING},
+        "PutComplianceItems": resource | {"ComplianceType": "Custom:Rollout", "ExecutionSummary": {"ExecutionTime": 1}, "Items": []},
+        "StartAssociationsOnce": {"AssociationIds": [NOTHING]},
+        "UpdateAssociation": {"AssociationId": NOTHING},
+        "UpdateDocumentDefaultVersion": {"Name": "tool", "DocumentVersion": "1"},
         "DeleteAlarms": {"AlarmNames": ["tool-errors"]},
         "GetMetricData": {"MetricDataQueries": [], "StartTime": 0, "EndTime": 1},
         "PutMetricAlarm": {"AlarmName": "x", "EvaluationPeriods": 1, "ComparisonOperator": "LessThanThreshold"},

@@ -213,6 +213,101 @@ def faults_show_inside_a_success(world):
             world.sim("faults", {"clear": True})
 
 
+def keep(world, version="2.0.0-1", **more):
+    """Arguments of an association that keeps some nodes on a version."""
+    return {
+        "Name": "AWS-ConfigureAWSPackage", "AssociationName": "keep-tool", "ComplianceSeverity": "HIGH",
+        "Parameters": {"action": ["Install"], "name": ["tool"], "version": [version]},
+        "Targets": [{"Key": "InstanceIds", "Values": world.ids()[-6:-3]}], "MaxConcurrency": "100%", "MaxErrors": "1",
+    } | more
+
+
+def created(world, **more):
+    """The id of a new association whose first run is over."""
+    description = world.ssm.create_association(**keep(world, **more))["AssociationDescription"]
+    world.sim("clock", {"advance_seconds": 300})
+    return description["AssociationId"]
+
+
+@check
+def an_association_runs_and_names_the_commands_of_its_nodes(world):
+    ssm = world.ssm
+    id_ = created(world, ScheduleExpression="rate(1 day)")
+    described = ssm.describe_association(AssociationId=id_)["AssociationDescription"]
+    door.equal((described["Overview"]["Status"], described["AssociationVersion"]), ("Success", "1"))
+    executions = ssm.describe_association_executions(AssociationId=id_)["AssociationExecutions"]
+    door.equal([row["Status"] for row in executions], ["Success"])
+    filters = [{"Key": "CreatedTime", "Value": "2026-01-01T00:00:00Z", "Type": "GREATER_THAN"}]
+    door.equal(len(ssm.describe_association_executions(AssociationId=id_, Filters=filters)["AssociationExecutions"]), 1)
+    targets = [row for page in ssm.get_paginator("describe_association_execution_targets").paginate(
+        AssociationId=id_, ExecutionId=executions[0]["ExecutionId"], PaginationConfig={"PageSize": 2})
+        for row in page["AssociationExecutionTargets"]]
+    door.equal(sorted(row["ResourceId"] for row in targets), world.ids()[-6:-3])
+    said = ssm.get_command_invocation(
+        CommandId=targets[0]["OutputSource"]["OutputSourceId"], InstanceId=targets[0]["ResourceId"])
+    if "tool 2.0.0-1" not in said["StandardOutputContent"]:
+        raise AssertionError(said)
+    node = targets[0]["ResourceId"]
+    status = ssm.describe_instance_associations_status(InstanceId=node)["InstanceAssociationStatusInfos"]
+    door.equal([row["DetailedStatus"] for row in status if row["AssociationId"] == id_], ["Success"])
+    effective = ssm.describe_effective_instance_associations(InstanceId=node, MaxResults=5)["Associations"]
+    if id_ not in [row["AssociationId"] for row in effective]:
+        raise AssertionError(effective)
+    ssm.update_association(AssociationId=id_, **keep(world, "1.0.0-1"))
+    ssm.start_associations_once(AssociationIds=[id_])
+    world.sim("clock", {"advance_seconds": 600})
+    versions = ssm.list_association_versions(AssociationId=id_)["AssociationVersions"]
+    door.equal([row["AssociationVersion"] for row in versions], ["1", "2"])
+    door.equal(len(ssm.describe_association_executions(AssociationId=id_)["AssociationExecutions"]), 3)
+    named = [{"key": "AssociationName", "value": "keep-tool"}]
+    door.equal([row["AssociationId"] for row in ssm.list_associations(AssociationFilterList=named)["Associations"]], [id_])
+    ssm.delete_association(AssociationId=id_)
+    door.refused("AssociationDoesNotExist", ssm.describe_association, AssociationId=id_)
+
+
+@check
+def an_association_shows_in_the_compliance_of_its_nodes(world):
+    id_ = created(world)
+    node = world.ids()[-4]
+    pages = world.ssm.get_paginator("list_compliance_items").paginate(
+        ResourceIds=[node], ResourceTypes=["ManagedInstance"],
+        Filters=[{"Key": "ComplianceType", "Values": ["Association"], "Type": "EQUAL"}])
+    found = [item for page in pages for item in page["ComplianceItems"]]
+    door.equal([(item["Id"], item["Status"], item["Severity"]) for item in found], [(id_, "COMPLIANT", "HIGH")])
+    world.ssm.delete_association(AssociationId=id_)
+
+
+@check
+def compliance_that_was_put_is_listed_and_summed_up(world):
+    ssm, node = world.ssm, world.ids()[-5]
+    item = {"Id": "tool", "Title": "tool is 2.0.0-1", "Severity": "CRITICAL", "Status": "NON_COMPLIANT",
+            "Details": {"Expected": "2.0.0-1", "Found": "1.0.0-1"}}
+    ssm.put_compliance_items(
+        ResourceId=node, ResourceType="ManagedInstance", ComplianceType="Custom:Rollout",
+        ExecutionSummary={"ExecutionTime": now(world), "ExecutionType": "Rollout"}, Items=[item])
+    only = [{"Key": "ComplianceType", "Values": ["Custom:Rollout"], "Type": "EQUAL"}]
+    pages = ssm.get_paginator("list_resource_compliance_summaries").paginate(Filters=only)
+    rows = [row for page in pages for row in page["ResourceComplianceSummaryItems"]]
+    door.equal([(row["ResourceId"], row["Status"], row["OverallSeverity"]) for row in rows],
+               [(node, "NON_COMPLIANT", "CRITICAL")])
+    counts = ssm.list_compliance_summaries(Filters=only)["ComplianceSummaryItems"]
+    door.equal([row["NonCompliantSummary"]["NonCompliantCount"] for row in counts], [1])
+    whole = [item for page in ssm.get_paginator("list_compliance_items").paginate() for item in page["ComplianceItems"]]
+    small = [item for page in ssm.get_paginator("list_compliance_items").paginate(PaginationConfig={"PageSize": 7})
+             for item in page["ComplianceItems"]]
+    door.equal(small, whole)
+    if len([item for item in whole if item["ComplianceType"] == "Patch"]) != 60:
+        raise AssertionError(f"{len(whole)} items")
+
+
+@check
+def the_default_version_is_moved_and_moved_back(world):
+    for number, version in (("2", "2.0.0-1"), ("1", "1.0.0-1")):
+        answer = world.ssm.update_document_default_version(Name="tool", DocumentVersion=number)
+        door.equal(answer["Description"]["DefaultVersionName"], version)
+        door.equal(world.ssm.describe_document(Name="tool")["Document"]["VersionName"], version)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)

@@ -442,9 +442,14 @@ def main():
 
 OPERATIONS = {
     "ssm": [
-        "AddTagsToResource", "CancelCommand", "DescribeDocument", "DescribeInstanceInformation",
-        "DescribeInstanceProperties", "GetCommandInvocation", "GetDocument", "ListCommandInvocations", "ListCommands",
-        "ListDocumentVersions", "ListDocuments", "ListTagsForResource", "SendCommand",
+        "AddTagsToResource", "CancelCommand", "CreateAssociation", "DeleteAssociation", "DescribeAssociation",
+        "DescribeAssociationExecutionTargets", "DescribeAssociationExecutions", "DescribeDocument",
+        "DescribeEffectiveInstanceAssociations", "DescribeInstanceAssociationsStatus", "DescribeInstanceInformation",
+        "DescribeInstanceProperties", "GetCommandInvocation", "GetDocument", "ListAssociationVersions",
+        "ListAssociations", "ListCommandInvocations", "ListCommands", "ListComplianceItems", "ListComplianceSummaries",
+        "ListDocumentVersions", "ListDocuments", "ListResourceComplianceSummaries", "ListTagsForResource",
+        "PutComplianceItems", "SendCommand", "StartAssociationsOnce", "UpdateAssociation",
+        "UpdateDocumentDefaultVersion",
     ],
     "cloudwatch": [
         "DeleteAlarms", "DescribeAlarmHistory", "DescribeAlarms", "GetMetricData", "ListMetrics", "PutMetricAlarm",

@@ -136,6 +136,45 @@ pub(crate) fn brief(request: &Request) -> String {
             format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
         }
         ssm::Request::ListDocumentVersions(input) => format!("name={}", input.name),
+        request => brief_keeping(request),
+    }
+}
+
+/// Associations, compliance, default versions.
+fn brief_keeping(request: &ssm::Request) -> String {
+    match request {
+        ssm::Request::UpdateDocumentDefaultVersion(input) => {
+            format!("name={} version={}", input.name, input.document_version)
+        }
+        ssm::Request::CreateAssociation(input) => format!(
+            "document={} name={} schedule={}",
+            input.name,
+            input.association_name.as_deref().unwrap_or_default(),
+            input.schedule_expression.as_deref().unwrap_or_default()
+        ),
+        ssm::Request::UpdateAssociation(input) => format!("association={}", input.association_id),
+        ssm::Request::DescribeAssociation(input) => {
+            format!("association={}", input.association_id.as_deref().unwrap_or_default())
+        }
+        ssm::Request::DeleteAssociation(input) => {
+            format!("association={}", input.association_id.as_deref().unwrap_or_default())
+        }
+        ssm::Request::StartAssociationsOnce(input) => {
+            format!("associations={}", input.association_ids.as_deref().unwrap_or_default().join(","))
+        }
+        ssm::Request::DescribeAssociationExecutions(input) => format!("association={}", input.association_id),
+        ssm::Request::DescribeAssociationExecutionTargets(input) => {
+            format!("association={} execution={}", input.association_id, input.execution_id)
+        }
+        ssm::Request::PutComplianceItems(input) => format!(
+            "node={} type={} items={}",
+            input.resource_id,
+            input.compliance_type,
+            input.items.as_ref().map_or(0, Vec::len)
+        ),
+        ssm::Request::ListComplianceItems(input) => {
+            format!("nodes={}", input.resource_ids.as_deref().unwrap_or_default().join(","))
+        }
         _ => String::new(),
     }
 }

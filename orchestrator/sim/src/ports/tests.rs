@@ -174,7 +174,7 @@ async fn metric_data_come_whole_over_short_pages_and_partial_data_are_not_comple
     assert!(answers.iter().all(|answer| answer.series.complete && answer.series.points.len() == 10));
 
     world.with(|world| {
-        world.add_fault(Fault { metric_status: Some(StatusCode::PartialData), ..Fault::default() })
+        world.add_fault(Fault { metric_status: Some(StatusCode::PartialData), ..Fault::default() });
     });
     let answers = cloud.data(&site(SPOKE), &questions, Seconds(60), window).await.expect("answered");
     assert!(answers.iter().all(|answer| !answer.series.complete));

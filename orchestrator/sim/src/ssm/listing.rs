@@ -166,13 +166,11 @@ impl World {
 
     /// One command by id, or all that are remembered.
     fn listed_commands(&self, site: SiteIndex, id: Option<&str>, after: Option<WorldTime>) -> Vec<&Command> {
-        match id {
-            Some(id) => self.known_command(site, id).map(|at| self.command(at)).into_iter().collect(),
-            None => {
-                let recent = self.recent(site, after, 0).map(|(_, command)| command);
-                recent.filter(|command| command.is_listed).collect()
-            }
+        if let Some(id) = id {
+            return self.known_command(site, id).map(|at| self.command(at)).into_iter().collect();
         }
+        let recent = self.recent(site, after, 0).map(|(_, command)| command);
+        recent.filter(|command| command.is_listed).collect()
     }
 
     /// A command of the site that is still remembered and already shown.

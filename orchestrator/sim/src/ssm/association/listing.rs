@@ -154,7 +154,7 @@ impl World {
         let counts = self.latest_states(association);
         let words: Vec<&str> = counts.keys().copied().collect();
         let creating = self.now.millis_since(association.created) < CREATING_MILLIS;
-        let (status, detailed) = match together(words.iter().copied()) {
+        let (status, detailed) = match together(&words) {
             _ if creating => ("Pending", "Creating"),
             _ if words.is_empty() && association.executions.is_empty() => ("Pending", "Associated"),
             "Success" => ("Success", "Success"),
@@ -184,7 +184,7 @@ impl World {
     }
 
     fn execution_word(&self, execution: &Execution) -> &'static str {
-        together(self.execution_words(execution).keys().copied())
+        together(&self.execution_words(execution).keys().copied().collect::<Vec<_>>())
     }
 
     pub(crate) fn describe_association_executions(
@@ -234,7 +234,7 @@ impl World {
     fn execution_row(&self, association: &Association, execution: &Execution) -> AssociationExecution {
         let words = self.execution_words(execution);
         let counts: Vec<String> = words.iter().map(|(word, count)| format!("{word}={count}")).collect();
-        let word = together(words.keys().copied());
+        let word = together(&words.keys().copied().collect::<Vec<_>>());
         let ended = execution
             .command
             .map(|at| self.command(at).invocations.iter().filter_map(|each| each.finished).max());

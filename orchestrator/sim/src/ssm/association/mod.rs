@@ -94,8 +94,8 @@ pub(crate) const fn word(detail: Detail) -> &'static str {
 }
 
 /// The word for many such states together.
-pub(crate) fn together<'w>(words: impl Iterator<Item = &'w str> + Clone) -> &'static str {
-    let has = |wanted: &str| words.clone().any(|word| word == wanted);
+pub(crate) fn together(words: &[&str]) -> &'static str {
+    let has = |wanted: &str| words.contains(&wanted);
     if has("InProgress") || (has("Pending") && has("Success")) {
         "InProgress"
     } else if has("Pending") {
