@@ -146,7 +146,11 @@ impl Circle {
     async fn rounds(&mut self) -> Result<Reason, Error> {
         loop {
             if self.state.is_over() {
-                return Ok(Reason::Ended);
+                // Whoever ordered something too late is told so; a rollback of what is complete is not too late.
+                self.read_mailbox().await?;
+                if self.orders.is_empty() {
+                    return Ok(Reason::Ended);
+                }
             }
             if self.stop.is_cancelled() {
                 return Ok(Reason::Interrupted);
@@ -181,9 +185,14 @@ impl Circle {
         self.hands.line.authorise_until(self.lease.good_until());
         self.meter.leased(self.lease.expires_at());
         if now >= self.mailbox_at {
-            self.orders = self.store.pending_orders(self.rollout.as_str()).await.map_err(Error::Store)?;
-            self.mailbox_at = Timestamp(now.0 + i64::from(self.options.mailbox_seconds.max(1)) * 1000);
+            self.read_mailbox().await?;
         }
+        Ok(())
+    }
+
+    async fn read_mailbox(&mut self) -> Result<(), Error> {
+        self.orders = self.store.pending_orders(self.rollout.as_str()).await.map_err(Error::Store)?;
+        self.mailbox_at = Timestamp(self.now().0 + i64::from(self.options.mailbox_seconds.max(1)) * 1000);
         Ok(())
     }
 
@@ -346,14 +355,9 @@ impl Circle {
         if !intents.is_empty() {
             inputs.push(Input::Withdrawn { intents });
         }
-        let orders = if self.state.is_over() {
-            // Whoever ordered something too late is told so.
-            self.store.pending_orders(self.rollout.as_str()).await.map_err(Error::Store)?
-        } else {
-            Vec::new()
-        };
         let open_before = self.open();
-        let batch = self.desk().take_in(inputs, orders)?;
+        // No orders: one that began something new would find nobody to carry it out.
+        let batch = self.desk().take_in(inputs, Vec::new())?;
         self.commit(batch, &open_before, true).await?;
         self.show();
         Ok(())

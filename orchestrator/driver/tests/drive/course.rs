@@ -134,6 +134,31 @@ async fn an_order_that_the_state_forbids_is_answered_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rollback_ordered_as_the_last_wave_passes_is_carried_out() {
+    let stage = Stage::new(20);
+    let start = stage.plan(|_| {}).await;
+    let (store, clock) = (stage.store.clone(), stage.clock.clone());
+    let view = View {
+        on_entry: Box::new(move |_, entry| {
+            if entry.event.word() == "wave_opened" {
+                let order = Order::Rollback { reason: "second thoughts".to_owned() };
+                let order = log::order(&id(), &order, "bob", clock.now()).expect("an order");
+                let store = store.clone();
+                tokio::spawn(async move { store.post_order(order).await });
+            }
+        }),
+        ..View::blind()
+    };
+    let mut driver = stage.driver("first");
+    // Read at the start and then not before the end.
+    driver.options.mailbox_seconds = 1_000_000;
+    let finished = driver.run(start, CancellationToken::new(), view).await.expect("driven");
+    assert_eq!(finished.reason, Reason::Ended);
+    assert_eq!(finished.state.phase, Phase::Ended(Ending::RolledBack));
+    assert_eq!(stage.versions().len(), 1, "{:?}", stage.versions());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_site_that_denies_commands_is_held_while_the_other_goes_on() {
     let stage = Stage::new(20);
     let start = stage.plan(|_| {}).await;

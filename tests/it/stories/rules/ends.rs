@@ -83,6 +83,7 @@ impl<'t> Judge<'t> {
             Err(why) => return self.require(false, Rule::Ends, || why.clone()),
         };
         self.replay(state);
+        self.require(state.is_over(), Rule::Ends, || format!("the process left it as {:?}", state.phase));
         for (id, after) in &self.told.after {
             let before = &self.told.before[id];
             let Some(node) = self.told.index.get(id).copied() else {
