@@ -1,5 +1,5 @@
 //! A simulated AWS, as far as rolling out Distributor packages needs one: accounts and Regions, managed nodes with
-//! the SSM agent's package logic on them, Run Command, documents, roles and alarms.
+//! the SSM agent's package logic on them, Run Command, associations, compliance, documents, roles, metrics and alarms.
 //!
 //! Two halves. The **world** ([`world`], [`agent`], [`ssm`]) is pure: seeded, on virtual time, no I/O, no clock, no
 //! threads. The **doors** let callers in: in memory as the program's own ports ([`ports`]), or over HTTP in AWS's own

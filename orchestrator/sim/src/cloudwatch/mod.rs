@@ -1,6 +1,6 @@
 //! CloudWatch: metrics that nodes report and callers put, queries over them, and alarms.
 //!
-//! Start at [`emit`](self) for what nodes report, at `data` for queries, at `evaluate` for alarms that watch a metric. Nothing
+//! Start at `emit` for what nodes report, at `data` for queries, at `evaluate` for alarms that watch a metric. Nothing
 //! happens by itself: data are worked out when they are read, and alarms are brought up to date when they are looked at.
 
 mod alarm;
