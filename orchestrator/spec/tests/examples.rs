@@ -28,3 +28,18 @@ fn examples_are_valid_without_warnings() {
         assert!(outcome.rollout.is_some());
     }
 }
+
+/// The README's plan file, and the same with the gates that it shows further down.
+#[test]
+fn what_the_readme_shows_is_valid() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let blocks = readme.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let (plans, gates): (Vec<&str>, Vec<&str>) = blocks.partition(|block| block.starts_with("apiVersion"));
+    assert_eq!((plans.len(), gates.len()), (1, 1));
+    let without = plans[0].split("  gates:").next().unwrap();
+    for text in [plans[0].to_owned(), format!("{without}{}", gates[0])] {
+        let outcome = read("README.md", text.as_bytes());
+        assert!(outcome.report.diagnostics.is_empty(), "{}", render(&outcome.report));
+    }
+}
