@@ -134,6 +134,7 @@ struct Sum {
     rollbacks: usize,
     most_ticks: u32,
     most_millis: u64,
+    slowest: Option<u64>,
     late_installs: u32,
     broken: String,
 }
@@ -148,7 +149,9 @@ impl Sum {
                 if let (Some(ticks), Some(millis)) = (latency.ticks, latency.millis) {
                     self.rollbacks += 1;
                     self.most_ticks = self.most_ticks.max(ticks);
-                    self.most_millis = self.most_millis.max(millis);
+                    if millis > self.most_millis {
+                        (self.most_millis, self.slowest) = (millis, Some(seed));
+                    }
                 }
             }
             Ending::Broken { breach, story } => {
@@ -176,13 +179,14 @@ fn seeded_stories_keep_every_promise() {
     let _ = writeln!(
         std::io::stderr(),
         "{} stories, {} without a plan, ends {:?}; {} rollbacks after a broken budget: first command after at most {} ticks and \
-         {} ms, {} installs after the break",
+         {} ms (slowest {:?}), {} installs after the break",
         seeds.len(),
         sum.refused,
         sum.endings,
         sum.rollbacks,
         sum.most_ticks,
         sum.most_millis,
+        sum.slowest,
         sum.late_installs,
     );
     assert!(sum.broken.is_empty(), "broken promises:{}", sum.broken);

@@ -61,19 +61,21 @@ pub(super) fn measure(told: &Told) -> Latency {
             }
             What::Asked(command) => {
                 let action = command.intent().and_then(|intent| book.intents.get(&intent));
-                let Some((action, broken)) = action.map(|intent| &intent.action).zip(broken.as_ref()) else {
-                    continue;
-                };
-                match action {
-                    Action::Install { .. } => latency.late_installs += 1,
-                    Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
-                        if broken.may_send {
-                            latency.ticks = Some(broken.ticks);
-                            latency.millis = Some(happening.at.since_ms(broken.at));
-                        }
+                match (action.map(|intent| &intent.action), &broken) {
+                    (Some(Action::Install { .. }), Some(_)) => latency.late_installs += 1,
+                    (
+                        Some(Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove),
+                        Some(Broken { at, ticks, may_send: true }),
+                    ) => {
+                        latency.ticks = Some(*ticks);
+                        latency.millis = Some(happening.at.since_ms(*at));
                         return latency;
                     }
-                    Action::Survey { .. } | Action::Verify { .. } | Action::Cancel { .. } => {}
+                    // It had begun before, for another reason.
+                    (Some(Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove), _) => {
+                        return latency;
+                    }
+                    _ => {}
                 }
             }
             // A dead process sends nothing, and an accepted budget is not broken.
