@@ -23,6 +23,7 @@ type Found = BTreeMap<(String, String), Gathered>;
 struct Gathered {
     points: BTreeMap<Timestamp, Level>,
     is_partial: bool,
+    has_gap: bool,
 }
 
 pub(crate) async fn data(
@@ -34,6 +35,7 @@ pub(crate) async fn data(
     let queries: Vec<MetricDataQuery> = questions.iter().map(|question| query(question, period)).collect();
     let mut found = Found::new();
     let mut pages = Pages::of(OPERATION);
+    let mut is_cut = false;
     loop {
         let call = reach.cloudwatch.get_metric_data().set_metric_data_queries(Some(queries.clone()));
         let call = call.start_time(DateTime::from_millis(window.from.0));
@@ -41,20 +43,18 @@ pub(crate) async fn data(
         let call = call.scan_by(ScanBy::TimestampAscending).set_next_token(pages.token());
         let page = reach.settle(OPERATION, Effect::Read, call.send().await)?;
         // A message about the whole call ("maximum number of metrics exceeded") means that some series are missing.
-        let is_cut = !page.messages().is_empty();
+        is_cut |= !page.messages().is_empty();
         for result in page.metric_data_results() {
-            gather(result, is_cut, &mut found)?;
+            gather(result, &mut found)?;
         }
         if !pages.turn(page.next_token())? {
             break;
         }
     }
     let answers = found.into_iter().map(|((id, label), gathered)| {
+        let complete = !(is_cut || gathered.is_partial || gathered.has_gap);
         let points = gathered.points.into_iter().map(|(at, value)| Point { at, value }).collect();
-        Answer {
-            id,
-            series: Series { label, node: None, control: false, points, complete: !gathered.is_partial },
-        }
+        Answer { id, series: Series { label, node: None, control: false, points, complete } }
     });
     Ok(answers.collect())
 }
@@ -76,7 +76,7 @@ fn stat(stat: &spec::MetricStat, seconds: i32) -> MetricStat {
     MetricStat::builder().metric(metric).period(seconds).stat(&stat.statistic).build()
 }
 
-fn gather(result: &MetricDataResult, is_cut: bool, found: &mut Found) -> Result<(), Failure> {
+fn gather(result: &MetricDataResult, found: &mut Found) -> Result<(), Failure> {
     let id = result.id().unwrap_or_default().to_owned();
     let messages = result.messages().iter().filter_map(|message| message.value());
     let message = messages.collect::<Vec<_>>().join("; ");
@@ -87,14 +87,14 @@ fn gather(result: &MetricDataResult, is_cut: bool, found: &mut Found) -> Result<
     let key = (id.clone(), result.label().unwrap_or(&id).to_owned());
     let gathered = found.entry(key).or_default();
     // `PartialData` with a token is followed by the rest; what is still partial on the last page stays so.
-    gathered.is_partial = is_cut || !matches!(result.status_code(), Some(StatusCode::Complete));
+    gathered.is_partial = !matches!(result.status_code(), Some(StatusCode::Complete));
     for (at, value) in result.timestamps().iter().zip(result.values()) {
         let at = at.to_millis().ok().map(Timestamp);
         match (at, Level::new(*value)) {
             (Some(at), Some(value)) => {
                 gathered.points.insert(at, value);
             }
-            _ => gathered.is_partial = true,
+            _ => gathered.has_gap = true,
         }
     }
     Ok(())

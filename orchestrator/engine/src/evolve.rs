@@ -184,6 +184,12 @@ fn settle_wave(plan: &Plan, state: &mut State, wave: WaveIndex, at: Timestamp) {
         Some((gate, record.vouched_ms + before_ms))
     });
     let vouched_before_ms = vouched.collect();
+    // What was seen before the last node ended says nothing about the whole wave.
+    for record in &mut state.gates {
+        if matches!(record.scope, Scope::Guard) || record.scope == Scope::Wave(wave) {
+            (record.passes, record.consecutive_passes) = (0, 0);
+        }
+    }
     let wave = &mut state.waves[wave.at()];
     wave.vouched_before_ms = vouched_before_ms;
     wave.phase = WavePhase::Baking { since: at };
@@ -244,6 +250,7 @@ fn gate_record(state: &mut State, which: Which, scope: Scope, at: Timestamp) -> 
             inconclusives: 0,
             consecutive_errors: 0,
             consecutive_passes: 0,
+            passes: 0,
             vouched_ms: 0,
             judged: None,
         });
@@ -297,7 +304,10 @@ fn measured(
         Verdict::Error => {}
         // A look that found no data vouches for no time.
         Verdict::Inconclusive => record.inconclusives += 1,
-        Verdict::Pass => record.last_measured_at = Some(at),
+        Verdict::Pass => {
+            record.passes += 1;
+            record.last_measured_at = Some(at);
+        }
         Verdict::Fail => {
             record.failures += 1;
             record.last_measured_at = Some(at);

@@ -70,9 +70,11 @@ impl Expression {
         let program = Program::compile(text).map_err(|errors| Error::Syntax(first_reason(&errors)))?;
         let references = program.references();
         let bound = bound(text);
-        let mut names = references.variables().into_iter();
-        let unknown =
-            names.find(|name| !variables.contains(name) && !bound.contains(name) && !name.starts_with('@'));
+        let is_known =
+            |name: &str| variables.contains(&name) || bound.contains(&name) || name.starts_with('@');
+        let unknown = references.variables().into_iter().filter(|name| !is_known(name));
+        // The list has no order, and the same file must always get the same answer.
+        let unknown = unknown.min_by_key(|name| (text.find(*name), *name));
         if let Some(name) = unknown {
             return Err(Error::Unknown(name.to_owned()));
         }

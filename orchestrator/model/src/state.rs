@@ -400,7 +400,9 @@ pub struct GateRecord {
     pub inconclusives: u32,
     /// Errors in a row.
     pub consecutive_errors: u32,
-    /// Good measurements in a row.
+    /// Good measurements since the wave settled that they are about.
+    pub passes: u32,
+    /// The same, in a row.
     pub consecutive_passes: u32,
     /// Milliseconds for which its measurements vouch: each for the time since the one before, but for no more than its own
     /// interval (and a quarter, for latency).

@@ -2,7 +2,6 @@
 
 use crate::Web;
 use reqwest::RequestBuilder;
-use wavetrain_model::limit::ANSWER_BYTES;
 use wavetrain_ports::failure::{Class, Failure};
 
 pub(crate) struct Fetched {
@@ -17,6 +16,7 @@ impl Web {
         operation: &str,
         request: RequestBuilder,
         token_env: Option<&str>,
+        most_bytes: usize,
     ) -> Result<Fetched, Failure> {
         let request = match token_env {
             None => request,
@@ -36,8 +36,8 @@ impl Web {
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unanswered)? {
-            if body.len() + chunk.len() > ANSWER_BYTES {
-                let message = format!("the answer is longer than {ANSWER_BYTES} bytes");
+            if body.len() + chunk.len() > most_bytes {
+                let message = format!("the answer is longer than {most_bytes} bytes");
                 return Err(failure(operation, Class::Invalid, message));
             }
             body.extend_from_slice(&chunk);

@@ -14,6 +14,7 @@ use fetch::Fetched;
 use std::sync::Arc;
 use std::time::Duration;
 use wavetrain_model::gate::{Found, Series, Window};
+use wavetrain_model::limit::ANSWER_BYTES;
 use wavetrain_model::spec::{Http, Prometheus};
 use wavetrain_ports::failure::Failure;
 use wavetrain_ports::signals::Signals;
@@ -77,7 +78,8 @@ impl Signals for Web {
 
     async fn http(&self, ask: &Http) -> Result<Found, Failure> {
         let request = self.client.get(&ask.url).header("accept", "application/json");
-        let Fetched { status, body } = self.fetch("GET", request, ask.token_env.as_deref()).await?;
+        let Fetched { status, body } =
+            self.fetch("GET", request, ask.token_env.as_deref(), ANSWER_BYTES).await?;
         Ok(Found::Answer { status, body })
     }
 }

@@ -9,6 +9,9 @@ use wavetrain_model::spec::Prometheus;
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::failure::{Class, Failure};
 
+/// Bytes of the longest answer: a hundred full series of a range query.
+const MOST_BYTES: usize = 32 << 20;
+
 #[derive(Deserialize)]
 struct Answer {
     status: String,
@@ -63,7 +66,8 @@ pub(crate) async fn query(web: &Web, ask: &Prometheus, window: Window) -> Result
             ("query_range", web.client.get(format!("{base}/api/v1/query_range")).query(&times))
         }
     };
-    let Fetched { status, body } = web.fetch(operation, request, ask.token_env.as_deref()).await?;
+    let Fetched { status, body } =
+        web.fetch(operation, request, ask.token_env.as_deref(), MOST_BYTES).await?;
     read(operation, status, &body)
 }
 

@@ -33,10 +33,11 @@ pub(super) fn measured(
     let evidence = gate::evidence(case, spec, window, judgement, samples);
     let readings = gate::kept(readings);
     let mut events = vec![Event::Measured { which, scope, verdict, evidence: evidence.clone(), readings }];
-    if record.is_some_and(|record| record.judged.is_some()) {
+    let Some(reached) = reached(spec, scope, record, verdict) else { return events };
+    // A verdict is said once; a worse one still counts, also while a hold waits for somebody to look at the first.
+    if record.and_then(|record| record.judged).is_some_and(|earlier| earlier >= reached) {
         return events;
     }
-    let Some(reached) = reached(spec, scope, record, verdict) else { return events };
     let evidence = Evidence { from: record.map_or(evidence.from, |record| record.first_at), ..evidence };
     if spec.dry_run {
         events.push(Event::Judged { which, scope, verdict: reached, evidence });
@@ -74,7 +75,7 @@ pub(crate) fn is_passed(spec: &Gate, record: Option<&GateRecord>, since: Timesta
             && record.last_at > since
             && record.evidence.as_ref().is_some_and(|evidence| evidence.from >= since)
             && record.consecutive_passes >= spec.consecutive_success_limit
-            && spec.count.is_none_or(|count| record.samples >= count)
+            && spec.count.is_none_or(|count| record.passes >= count)
     })
 }
 

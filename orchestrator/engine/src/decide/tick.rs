@@ -2,12 +2,13 @@
 
 use super::{answer, budget, gate, wave};
 use wavetrain_model::event::Event;
-use wavetrain_model::gate::{Scope, Which};
+use wavetrain_model::gate::{Scope, Verdict, Which};
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{IntentId, NodeIndex, SiteIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
+use wavetrain_model::spec::Reaction;
 use wavetrain_model::state::{Ending, Forward, OpenIntent, Phase, Progress, State, Touch, WavePhase};
 use wavetrain_model::time::Timestamp;
 
@@ -103,9 +104,15 @@ fn give_up_intent(open: &OpenIntent, note: String) -> Event {
     }
 }
 
+/// Whether a person is already asked about the budgets, and this verdict would only ask once more.
+fn is_awaiting(plan: &Plan, state: &State, verdict: Verdict) -> bool {
+    let is_only_a_hold = verdict != Verdict::Fail || plan.spec.rollback.on_fail == Reaction::Pause;
+    is_only_a_hold && state.holds.iter().any(|hold| matches!(hold.kind, Kind::Gate(Which::Install, _)))
+}
+
 fn running(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     if let Some(broken) = budget::broken(plan, state, now)
-        && !state.holds.iter().any(|hold| matches!(hold.kind, Kind::Gate(Which::Install, _)))
+        && !is_awaiting(plan, state, broken.verdict)
     {
         let scope = broken.wave.map_or(Scope::Guard, Scope::Wave);
         return gate::verdict_events(

@@ -92,6 +92,10 @@ fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: T
         let evidence = gate::evidence(plan, state, gate, scope, sentence, now);
         return gate::verdict_events(plan, state, now, which, scope, verdict, evidence);
     }
+    // What nobody may begin is not opened: by the time it may, the blockers must have looked again.
+    if state.holds.iter().any(|hold| hold.kind.stops_installs()) {
+        return Vec::new();
+    }
     vec![Event::WaveOpened { wave }]
 }
 
@@ -178,12 +182,12 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
     if record.baked_ms < bake_ms {
         return unmeasured(plan, state, wave, since, now);
     }
-    let mut events = vec![Event::Judged {
-        which: Which::Install,
-        scope: Scope::Wave(wave),
-        verdict: Verdict::Pass,
-        evidence,
-    }];
+    let mut events = Vec::new();
+    // What a person accepted stays what it was.
+    if verdict == Verdict::Pass {
+        let (which, scope) = (Which::Install, Scope::Wave(wave));
+        events.push(Event::Judged { which, scope, verdict, evidence });
+    }
     for (gate, spec) in judges(plan, wave) {
         let (which, scope) = (Which::Planned(gate), scope_of(plan, gate, wave));
         let measured = state.gate(which, scope);

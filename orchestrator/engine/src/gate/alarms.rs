@@ -8,17 +8,26 @@ use wavetrain_model::spec::{Alarms, InsufficientData};
 
 /// Judges the alarms of one site.
 pub(super) fn judge(case: Case<'_>, alarms: &Alarms, place: &str, found: &[Alarm]) -> Judgement {
-    let missing = alarms.names.iter().find(|name| !found.iter().any(|alarm| alarm.name == **name));
-    if let Some(missing) = missing {
-        return Judgement::new(Verdict::Error, format!("{place}alarm {missing} does not exist"));
+    let is_missing = |name: &&String| !found.iter().any(|alarm| alarm.name == **name);
+    let missing: Vec<&String> = alarms.names.iter().filter(is_missing).collect();
+    let judgement = present(case, alarms, place, found, &missing);
+    match missing.first() {
+        // What is bad is bad, whatever else could not be found.
+        Some(missing) if judgement.verdict != Verdict::Fail => {
+            Judgement::new(Verdict::Error, format!("{place}alarm {missing} does not exist"))
+        }
+        _ => judgement,
     }
+}
+
+fn present(case: Case<'_>, alarms: &Alarms, place: &str, found: &[Alarm], missing: &[&String]) -> Judgement {
     if found.is_empty() {
         return Judgement::new(Verdict::Inconclusive, format!("{place}no alarm matches"));
     }
     let judged: Vec<(&Alarm, Verdict, String)> =
         found.iter().filter_map(|alarm| one(case, alarms, place, alarm)).collect();
     if let Some(rule) = &alarms.fail_if {
-        return composed(place, rule, &judged);
+        return composed(place, rule, &judged, missing);
     }
     match judged.into_iter().rev().max_by_key(|(_, verdict, _)| *verdict) {
         None => Judgement::new(Verdict::Inconclusive, format!("{place}no alarm has data")),
@@ -68,7 +77,7 @@ fn one<'a>(
 ///
 /// Where some say too little, it is asked twice: with all of those bad, and with all of those good. If both answers are the
 /// same, they do not matter; that is exact for combinations of `&&` and `||`.
-fn composed(place: &str, rule: &str, judged: &[(&Alarm, Verdict, String)]) -> Judgement {
+fn composed(place: &str, rule: &str, judged: &[(&Alarm, Verdict, String)], missing: &[&String]) -> Judgement {
     let ask = |unclear: bool| {
         let alarm = judged.iter().map(|(alarm, verdict, _)| {
             let is_bad = match verdict {
@@ -78,7 +87,8 @@ fn composed(place: &str, rule: &str, judged: &[(&Alarm, Verdict, String)]) -> Ju
             };
             (alarm.name.clone(), is_bad)
         });
-        let given = [("alarm", Given::Flags(alarm.collect::<BTreeMap<_, _>>()))];
+        let missing = missing.iter().map(|name| ((*name).clone(), unclear));
+        let given = [("alarm", Given::Flags(alarm.chain(missing).collect::<BTreeMap<_, _>>()))];
         Expression::parse(rule, &["alarm"]).and_then(|expression| expression.holds(&given))
     };
     let bad: Vec<&str> = judged

@@ -62,6 +62,10 @@ pub(crate) fn arms(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Arm
             found.push(node);
         }
     }
+    // Where an earlier wave left too few of a kind, both sides go without: a platform's own level is no effect of the version.
+    for (stratum, nodes) in &mut upgraded {
+        nodes.truncate(untouched.get(stratum).map_or(0, Vec::len));
+    }
     Arms {
         upgraded: upgraded.into_values().flatten().collect(),
         untouched: untouched.into_values().flatten().collect(),
@@ -172,17 +176,39 @@ fn tested(compare: &Compare, upgraded: &Side, untouched: &Side, look: u64) -> Re
         Some(_) => by_share(upgraded, untouched)?,
         None => by_rank(compare, upgraded, untouched).map_err(|error| error.to_string())?,
     };
-    let is_worse = level.is_some_and(|level| significant(p, level));
     let name = &compare.metric.name;
-    let sees = sees(compare, u64::from(upgraded.reporting()), u64::from(untouched.reporting()));
-    let sentence = match (is_worse, level) {
-        (true, Some(level)) => {
-            format!("{name} is worse: {statistic}, p {p:.2e} at level {level:.2e} of look {look}")
+    let (m, n) = (u64::from(upgraded.reporting()), u64::from(untouched.reporting()));
+    if !is_decidable(alpha, m, n) {
+        let sentence = format!("{m} upgraded and {n} untouched nodes are too few to show any difference");
+        return Ok(Judgement { verdict: Verdict::Inconclusive, sentence, statistic });
+    }
+    let (verdict, sentence) = match level {
+        Some(level) if significant(p, level) => {
+            let sentence =
+                format!("{name} is worse: {statistic}, p {p:.2e} at level {level:.2e} of look {look}");
+            (Verdict::Fail, sentence)
         }
-        _ => format!("{name} is not worse: {statistic}, p {p:.2}; {sees}"),
+        // Not this look's turn, or not at its share of the level; but whoever looks suspicious earns no pass.
+        _ if significant(p, alpha) => (
+            Verdict::Inconclusive,
+            format!("{name} may be worse: {statistic}, p {p:.2e}, not decided at look {look}"),
+        ),
+        _ => (Verdict::Pass, format!("{name} is not worse: {statistic}, p {p:.2}; {}", sees(compare, m, n))),
     };
-    let verdict = if is_worse { Verdict::Fail } else { Verdict::Pass };
     Ok(Judgement { verdict, sentence, statistic })
+}
+
+/// The largest share of a level that any look gets.
+fn best_level(alpha: f64) -> f64 {
+    level_of_look(1, alpha).ok().flatten().unwrap_or(0.0)
+}
+
+/// Whether the clearest of all differences, every upgraded node beyond every untouched one, would be seen at any look: it has
+/// the probability 1 / C(m+n, m) by chance.
+fn is_decidable(alpha: f64, m: u64, n: u64) -> bool {
+    let (few, many) = (m.min(n), m.max(n) as f64);
+    let ln_splits: f64 = (1..=few.min(1_100)).map(|at| ((many + at as f64) / at as f64).ln()).sum();
+    significant((-ln_splits).exp(), best_level(alpha))
 }
 
 fn by_share(upgraded: &Side, untouched: &Side) -> Result<(f64, String), String> {
@@ -228,7 +254,7 @@ fn alpha(compare: &Compare) -> f64 {
 /// The smallest effect that a comparison of so many nodes shows four times out of five, as a sentence.
 fn sees(compare: &Compare, upgraded: u64, untouched: u64) -> String {
     let unseen = || "no effect could be seen with so few nodes".to_owned();
-    let Ok(demand) = Demand::new(alpha(compare), POWER) else { return unseen() };
+    let Ok(demand) = Demand::new(best_level(alpha(compare)), POWER) else { return unseen() };
     match &compare.bad_if {
         Some(_) => match detectable_rise(upgraded, untouched, 0.01, demand) {
             Ok(Some(rise)) => format!("a rise from 1 % to {:.0} % bad nodes would be seen", rise.to * 100.0),
@@ -243,31 +269,36 @@ fn sees(compare: &Compare, upgraded: u64, untouched: u64) -> String {
     }
 }
 
+/// Nodes that a gate wants to compare in a wave and cannot have, as (there, wanted).
+pub(crate) fn too_few(plan: &Plan, gate: &Gate, wave: WaveIndex) -> Option<(u32, u32)> {
+    let Check::Compare(compare) = &gate.check else { return None };
+    let there = matched(plan, wave).min(compare.nodes);
+    let is_enough =
+        there >= compare.minimum_nodes && is_decidable(alpha(compare), there.into(), there.into());
+    (!is_enough).then_some((there, compare.minimum_nodes))
+}
+
 /// What a gate can see in a wave at best, as a sentence; None for gates that compare nothing.
 pub(crate) fn detectable(plan: &Plan, gate: &Gate, wave: WaveIndex) -> Option<String> {
     let Check::Compare(compare) = &gate.check else { return None };
-    let nodes = u64::from(plan.waves[wave.at()].size.min(compare.nodes));
-    let untouched = u64::from(untouched_after(plan, wave).min(compare.nodes)).min(nodes);
-    let sees = sees(compare, nodes, untouched);
+    let nodes = matched(plan, wave).min(compare.nodes);
+    let sees = sees(compare, nodes.into(), nodes.into());
     Some(format!(
-        "gate {} compares {nodes} nodes of wave {} with {untouched}: {sees}",
+        "gate {} compares {nodes} nodes of wave {} with {nodes}: {sees}",
         gate.name,
         plan.wave_name(wave)
     ))
 }
 
-/// Nodes of the plan that are not touched before or with a wave, as far as the order of waves tells.
-fn untouched_after(plan: &Plan, wave: WaveIndex) -> u32 {
-    let is_left = |node: &&wavetrain_model::plan::PlannedNode| node.wave.is_none_or(|of| of > wave);
-    plan.nodes.iter().filter(is_left).count() as u32
-}
-
-/// Nodes that a gate wants to compare in a wave and cannot have, as (upgraded, untouched, wanted).
-pub(crate) fn too_few(plan: &Plan, gate: &Gate, wave: WaveIndex) -> Option<(u32, u32, u32)> {
-    let Check::Compare(compare) = &gate.check else { return None };
-    let (upgraded, untouched) = (plan.waves[wave.at()].size, untouched_after(plan, wave));
-    let wanted = compare.minimum_nodes;
-    (upgraded < wanted || untouched < wanted).then_some((upgraded, untouched, wanted))
+/// Nodes of a wave that have an untouched node of their stratum beside them, as far as the order of waves tells.
+fn matched(plan: &Plan, wave: WaveIndex) -> u32 {
+    let mut strata: BTreeMap<StratumIndex, (u32, u32)> = BTreeMap::new();
+    for node in &plan.nodes {
+        let (upgraded, untouched) = strata.entry(node.stratum).or_default();
+        *upgraded += u32::from(node.wave == Some(wave));
+        *untouched += u32::from(node.wave.is_none_or(|of| of > wave));
+    }
+    strata.values().map(|(upgraded, untouched)| *upgraded.min(untouched)).sum()
 }
 
 pub(super) fn query(compare: &Compare) -> String {

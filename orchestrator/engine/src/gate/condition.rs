@@ -19,7 +19,12 @@ pub(super) fn weigh(
         let Some(text) = text else { return Ok(None) };
         Expression::parse(text, variables)?.holds(given).map(Some)
     };
-    Ok(match (holds(&condition.fail_if)?, holds(&condition.pass_if)?) {
+    let fails = holds(&condition.fail_if)?;
+    // What is bad is bad, also where `pass_if` has no answer: a server in trouble rarely sends all its keys.
+    if fails == Some(true) {
+        return Ok(Verdict::Fail);
+    }
+    Ok(match (fails, holds(&condition.pass_if)?) {
         (Some(true), _) | (None, Some(false)) => Verdict::Fail,
         (Some(false), None) | (_, Some(true)) => Verdict::Pass,
         (Some(false), Some(false)) | (None, None) => Verdict::Inconclusive,

@@ -5,6 +5,9 @@ use wavetrain_model::gate::{AlarmState, Found, Reading};
 /// Alarms, or points, of one measurement that the log keeps.
 const MOST: usize = 1_000;
 
+/// Bytes of an HTTP answer that the log keeps.
+const BODY_BYTES: usize = 2_048;
+
 /// The readings, cut to what a log can hold when a gate is measured every minute in thousands of sites: what is bad first, of
 /// series the newest points.
 pub(crate) fn kept(readings: &[Reading]) -> Vec<Reading> {
@@ -18,6 +21,7 @@ pub(crate) fn kept(readings: &[Reading]) -> Vec<Reading> {
                 Found::Alarms(alarms)
             }
             Found::Series(mut all) => {
+                all.truncate(room);
                 for series in &mut all {
                     let dropped = series.points.len().saturating_sub(room);
                     series.points.drain(..dropped);
@@ -26,7 +30,10 @@ pub(crate) fn kept(readings: &[Reading]) -> Vec<Reading> {
                 }
                 Found::Series(all)
             }
-            Found::Answer { status, body } => Found::Answer { status, body },
+            Found::Answer { status, mut body } => {
+                body.truncate(body.floor_char_boundary(BODY_BYTES));
+                Found::Answer { status, body }
+            }
         });
         Reading { site: reading.site, found }
     });

@@ -126,9 +126,14 @@ pub(crate) fn query(gate: &Gate) -> String {
         Check::Alarms(alarms) => alarms::query(alarms),
         Check::Metric(metric) => metric::query(metric),
         Check::Compare(compare) => compare::query(compare),
-        Check::Prometheus(prometheus) => format!("{} at {}", prometheus.query, prometheus.url),
-        Check::Http(http) => format!("GET {}", http.url),
+        Check::Prometheus(prometheus) => format!("{} at {}", prometheus.query, shown(&prometheus.url)),
+        Check::Http(http) => format!("GET {}", shown(&http.url)),
     }
+}
+
+/// A URL as evidence shows it: what follows a `?` may be a key.
+fn shown(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or(url)
 }
 
 /// What is bad, as the plan file says it.

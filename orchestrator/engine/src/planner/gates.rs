@@ -9,14 +9,8 @@ pub(super) fn refusals(plan: &Plan) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for spec in plan.spec.gates.iter().filter(|spec| !spec.dry_run) {
         for wave in plan.wave_indices().filter(|wave| plan.waves[wave.at()].size > 0 && spec.judges(*wave)) {
-            if let Some((upgraded, untouched, wanted)) = gate::too_few(plan, spec, wave) {
-                refusals.push(refusal::incomparable(
-                    &spec.name,
-                    plan.wave_name(wave),
-                    upgraded,
-                    untouched,
-                    wanted,
-                ));
+            if let Some((there, wanted)) = gate::too_few(plan, spec, wave) {
+                refusals.push(refusal::incomparable(&spec.name, plan.wave_name(wave), there, wanted));
             }
         }
     }

@@ -106,13 +106,13 @@ pub(super) fn left_over(nodes: usize, eligible: usize) -> Refusal {
     )
 }
 
-/// A comparison without enough nodes on one side.
-pub(super) fn incomparable(gate: &str, wave: &str, upgraded: u32, untouched: u32, wanted: u32) -> Refusal {
+/// A comparison without enough nodes.
+pub(super) fn incomparable(gate: &str, wave: &str, there: u32, wanted: u32) -> Refusal {
     refusal(
         "R0119",
         format!(
-            "gate {gate} cannot judge wave {wave}: it compares at least {wanted} nodes with as many untouched ones, and there \
-             are {upgraded} and {untouched}"
+            "gate {gate} cannot judge wave {wave}: {there} of its nodes have untouched ones of their kind beside them, and it \
+             takes at least {wanted} (more for a small `alpha`) to see a difference"
         ),
         "name the waves that the gate judges in its `waves`, make the wave larger, or lower `minimum_nodes`",
     )

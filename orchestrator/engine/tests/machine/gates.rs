@@ -3,8 +3,9 @@
 use crate::cloud::{self, Cloud, plan};
 use proptest::prelude::*;
 use wavetrain_engine::due::Measurement;
+use wavetrain_engine::input::Order;
 use wavetrain_model::event::Event;
-use wavetrain_model::gate::{Found, Level, Point, Scope, Series, Verdict, Which};
+use wavetrain_model::gate::{AlarmState, Found, Level, Point, Scope, Series, Verdict, Which};
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{GateIndex, NodeIndex, WaveIndex};
 use wavetrain_model::intent::Action;
@@ -310,6 +311,111 @@ fn the_control_is_untouched_and_of_the_same_strata() {
     let is_later = |node: &NodeIndex| cloud.plan.nodes[node.at()].wave == Some(WaveIndex(1));
     assert!(seen[0].untouched.iter().all(is_later));
     assert_eq!(seen[0].untouched, seen[2].untouched, "the same nodes serve from look to look");
+}
+
+#[test]
+fn a_fail_that_comes_while_a_hold_waits_still_takes_the_version_back() {
+    let mut cloud = with(Gate { guard: true, inconclusive_limit: Some(1), ..metric_gate() }, &[5, 5]);
+    cloud.run_until(|state| state.holds.iter().any(|hold| matches!(hold.kind, Kind::Gate(..))));
+    assert_eq!(record(&cloud).judged, Some(Verdict::Inconclusive));
+    cloud.metrics = Some(always(9.0));
+    cloud.run_until(Cloud::is_rolling_back);
+    assert_eq!(record(&cloud).judged, Some(Verdict::Fail));
+}
+
+#[test]
+fn too_few_nodes_to_show_any_difference_never_pass() {
+    let mut gate = compare_gate();
+    let Check::Compare(compare) = &mut gate.check else { unreachable!("it compares") };
+    (compare.alpha, compare.minimum_nodes) = (Percent::whole(1), 2);
+    let mut cloud = with(gate, &[5, 100]);
+    cloud.metrics = Some(beside(0.0));
+    cloud.run_until(|state| state.gates.iter().any(|record| record.samples > 0));
+    assert_eq!(record(&cloud).last, Verdict::Inconclusive);
+    assert!(record(&cloud).sentence.contains("too few"), "{}", record(&cloud).sentence);
+}
+
+#[test]
+fn what_looks_worse_between_the_looks_that_decide_earns_no_pass() {
+    let mut cloud = with(Gate { guard: true, ..compare_gate() }, &[20, 100]);
+    let mut looks = 0;
+    let (mut good, mut bad) = (beside(0.0), beside(60.0));
+    cloud.metrics = Some(Box::new(move |measurement| {
+        looks += 1;
+        // Of the looks from the eighth on, every second one decides.
+        if looks == 9 { bad(measurement) } else { good(measurement) }
+    }));
+    cloud.run_until(|state| state.gates.iter().any(|record| record.samples == 9));
+    assert_eq!(record(&cloud).last, Verdict::Inconclusive, "{}", record(&cloud).sentence);
+}
+
+#[test]
+fn a_guards_good_looks_from_before_the_wave_settled_do_not_count_for_it() {
+    let mut cloud = with(Gate { guard: true, consecutive_success_limit: 8, ..metric_gate() }, &[5]);
+    cloud.rows_take = Seconds(1200);
+    cloud.metrics = Some(always(1.0));
+    cloud.run_until_over();
+    let at = |wanted: fn(&Event) -> bool| {
+        cloud.log.iter().position(|entry| wanted(&entry.event)).expect("it happened")
+    };
+    let settled = at(|event| matches!(event, Event::WaveSettled { .. }));
+    let passed = at(|event| matches!(event, Event::WavePassed { .. }));
+    let looks = cloud.log[settled..passed]
+        .iter()
+        .filter(|entry| matches!(entry.event, Event::Measured { .. }))
+        .count();
+    assert!(looks >= 8, "{looks}");
+}
+
+#[test]
+fn a_bad_alarm_counts_although_another_is_missing() {
+    for (state, verdict) in [(AlarmState::Alarm, Verdict::Fail), (AlarmState::Ok, Verdict::Error)] {
+        let mut gate = cloud::alarm_gate();
+        let Check::Alarms(alarms) = &mut gate.check else { unreachable!("it looks at alarms") };
+        alarms.names.push("never-made".to_owned());
+        let mut cloud = with(gate, &[5]);
+        cloud.alarm = state;
+        cloud.run_until(|state| {
+            state.gates.iter().any(|record| record.which != Which::Install && record.samples > 0)
+        });
+        assert_eq!(record(&cloud).last, verdict);
+    }
+}
+
+#[test]
+fn a_combination_of_alarms_is_bad_only_together() {
+    for (rule, verdict) in [
+        (r#"alarm["health"] && alarm["never-made"]"#, Verdict::Error),
+        (r#"alarm["health"] || alarm["never-made"]"#, Verdict::Fail),
+        (r#"alarm["health"] && size(alarm) > 5"#, Verdict::Error),
+    ] {
+        let mut gate = cloud::alarm_gate();
+        let Check::Alarms(alarms) = &mut gate.check else { unreachable!("it looks at alarms") };
+        alarms.names.push("never-made".to_owned());
+        alarms.fail_if = Some(rule.to_owned());
+        let mut cloud = with(gate, &[5]);
+        cloud.alarm = AlarmState::Alarm;
+        cloud.run_until(|state| {
+            state.gates.iter().any(|record| record.which != Which::Install && record.samples > 0)
+        });
+        assert_eq!(record(&cloud).last, verdict, "{rule}: {}", record(&cloud).sentence);
+    }
+}
+
+#[test]
+fn a_blocked_wave_does_not_open_while_a_person_says_stop() {
+    let mut cloud = with(Gate { blocker: true, ..cloud::alarm_gate() }, &[5]);
+    cloud.alarm = AlarmState::InsufficientData;
+    cloud.run_until(|state| matches!(state.waves[0].phase, WavePhase::Blocked { .. }));
+    cloud.order(Order::Pause { emergency: false, reason: "lunch".to_owned() });
+    cloud.alarm = AlarmState::Ok;
+    for _ in 0..30 {
+        cloud.turn();
+    }
+    assert!(matches!(cloud.state.waves[0].phase, WavePhase::Blocked { .. }));
+    cloud.order(Order::Resume);
+    cloud.run_until_over();
+    assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
 }
 
 /// What one measurement can come to.

@@ -51,8 +51,8 @@ impl Metrics for SimulatedCloud {
         period: Seconds,
         window: Window,
     ) -> Result<Vec<Answer>, Failure> {
-        let mut found: BTreeMap<(String, String), Series> = BTreeMap::new();
-        let mut token = None;
+        let mut found: BTreeMap<(String, String), Gathered> = BTreeMap::new();
+        let (mut token, mut is_cut) = (None, false);
         loop {
             let input = GetMetricDataInput {
                 metric_data_queries: Some(questions.iter().map(|question| query(question, period)).collect()),
@@ -67,12 +67,17 @@ impl Metrics for SimulatedCloud {
             else {
                 return Err(nonsense("GetMetricData", Effect::Read));
             };
+            is_cut |= !page.messages.is_empty();
             for result in page.metric_data_results {
-                gather(result, !page.messages.is_empty(), &mut found)?;
+                gather(result, &mut found)?;
             }
             token = page.next_token;
             if token.is_none() {
-                return Ok(found.into_iter().map(|((id, _), series)| Answer { id, series }).collect());
+                let answer = |((id, _), gathered): ((String, String), Gathered)| {
+                    let complete = !(is_cut || gathered.is_partial || gathered.has_gap);
+                    Answer { id, series: Series { complete, ..gathered.series } }
+                };
+                return Ok(found.into_iter().map(answer).collect());
             }
         }
     }
@@ -105,28 +110,30 @@ fn query(question: &Question, period: Seconds) -> MetricDataQuery {
     query
 }
 
+/// One series as far as pages have brought it.
+struct Gathered {
+    series: Series,
+    is_partial: bool,
+    has_gap: bool,
+}
+
 /// Puts one page's points into their series.
-fn gather(
-    result: MetricDataResult,
-    is_cut: bool,
-    found: &mut BTreeMap<(String, String), Series>,
-) -> Result<(), Failure> {
+fn gather(result: MetricDataResult, found: &mut BTreeMap<(String, String), Gathered>) -> Result<(), Failure> {
     if result.status_code == StatusCode::Forbidden {
         return Err(forbidden("GetMetricData", &result.id));
     }
     let key = (result.id, result.label.clone());
-    let series = found.entry(key).or_insert_with(|| Series {
-        label: result.label,
-        node: None,
-        control: false,
-        points: Vec::new(),
-        complete: true,
+    let gathered = found.entry(key).or_insert_with(|| {
+        let series =
+            Series { label: result.label, node: None, control: false, points: Vec::new(), complete: true };
+        Gathered { series, is_partial: false, has_gap: false }
     });
-    series.complete = !is_cut && result.status_code == StatusCode::Complete;
+    // The rest of a partial series may follow on the next page.
+    gathered.is_partial = result.status_code != StatusCode::Complete;
     for (at, value) in result.timestamps.iter().zip(result.values) {
         match Level::new(value) {
-            Some(value) => series.points.push(Point { at: Timestamp(at.as_millis()), value }),
-            None => series.complete = false,
+            Some(value) => gathered.series.points.push(Point { at: Timestamp(at.as_millis()), value }),
+            None => gathered.has_gap = true,
         }
     }
     Ok(())

@@ -137,7 +137,7 @@ shape! {
         /// Nodes compared on each side, at most.
         defaulted nodes "nodes": Whole<2, 500> = "50";
         /// With fewer nodes on a side, nothing is said.
-        defaulted minimum_nodes "minimum_nodes": Whole<2, 500> = "5";
+        defaulted minimum_nodes "minimum_nodes": Whole<2, 500> = "10";
     }
 }
 
