@@ -148,7 +148,7 @@ shape! {
         required url "url": Text<UrlText>;
         /// Environment variable with a bearer token.
         optional token_env "token_env": Text<VariableName>;
-        /// PromQL.
+        /// The query, in PromQL.
         required query "query": Text<QueryText>;
         /// How far back the query looks: the longest range in it, or the range of a range query. A gate waits that long first.
         defaulted window "window": Length<1, { 15 * DAY }> = "5m";
