@@ -204,6 +204,8 @@ impl Circle {
         let mut desk = self.desk();
         let mut batch = desk.take_in(inputs, orders)?;
         let due = desk.look(&mut batch)?;
+        // Before the commit, which takes time: what is not wanted any more must not find its turn meanwhile.
+        self.halt(&due.revoke);
         self.commit(batch, &open_before, false).await?;
         // Most rounds find nothing to write; their time would hide that of the others.
         if self.commits > commits {

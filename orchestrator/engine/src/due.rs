@@ -7,7 +7,7 @@ mod measure;
 mod restore;
 mod wake;
 
-use crate::decide::answer::patience;
+use crate::decide::answer::{patience, silent_since};
 use std::collections::BTreeMap;
 use wavetrain_model::gate::{Scope, Window};
 use wavetrain_model::hold::Kind;
@@ -140,7 +140,7 @@ fn open_intents(plan: &Plan, state: &State, now: Timestamp, installs: bool, due:
             Progress::Uncertain { .. } => due.look_for.push(id),
             Progress::Sent { at, .. } => {
                 due.watch.entry(open.intent.site).or_default().push(id);
-                let silent_since = (*at).max(state.taken_up_at);
+                let silent_since = silent_since(state, open.intent.site, *at);
                 due.look_again(silent_since.plus(Seconds(patience(plan).0 + 1)));
             }
         }

@@ -89,7 +89,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::Released { kind, accepted } => release(state, *kind, *accepted, at),
         Event::Approved { wave, by } => state.waves[wave.at()].approved_by.push(by.clone()),
         Event::SiteFailed { site, .. } => state.sites[site.at()].errors += 1,
-        Event::SiteAnswered { site } => state.sites[site.at()].errors = 0,
+        Event::SiteAnswered { site } => site_answered(state, *site, at),
         Event::RollbackDecided { cause } => begin_rollback(state, cause, at),
         Event::Stepped { intent, step, retry, until, nodes, note } => {
             node::stepped(plan, state, *step, *retry, nodes);
@@ -319,6 +319,13 @@ fn hold_on(state: &mut State, hold: &Hold) {
     state.holds.retain(|earlier| earlier.kind != hold.kind);
     state.holds.push(hold.clone());
     state.holds.sort_by_key(|hold| hold.kind);
+}
+
+fn site_answered(state: &mut State, site: SiteIndex, at: Timestamp) {
+    if state.holds.iter().any(|hold| hold.kind.site() == Some(site)) {
+        state.sites[site.at()].answering_since = at;
+    }
+    state.sites[site.at()].errors = 0;
 }
 
 fn release(state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {

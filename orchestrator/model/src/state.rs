@@ -329,6 +329,9 @@ pub struct SiteHealth {
     pub errors: u32,
     /// Nodes touched or being touched there: guards measure such sites.
     pub touched: u32,
+    /// When it last answered again after it was held: what was silent before could not be heard.
+    #[serde(default)]
+    pub answering_since: Timestamp,
 }
 
 /// An intent that is not settled.

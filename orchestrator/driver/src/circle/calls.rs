@@ -80,10 +80,16 @@ impl Circle {
                 None => self.inputs.push(Input::Withdrawn { intents: vec![*intent] }),
             }
         }
+        self.halt(&[]);
+    }
+
+    /// Stops what waits for its turn and must not have it any more.
+    pub(super) fn halt(&self, revoked: &[IntentId]) {
         // Repetitions are not among the revoked, and may wait long for their turn while AWS throttles.
         for (intent, off) in &self.performing {
             let open = self.state.open.get(intent);
-            if open.is_none_or(|open| is_stopped(&self.state, &open.intent.action)) {
+            let is_stopped = open.is_none_or(|open| is_stopped(&self.state, &open.intent.action));
+            if is_stopped || revoked.contains(intent) {
                 off.cancel();
             }
         }

@@ -212,14 +212,24 @@ pub(crate) fn patience(plan: &Plan) -> Seconds {
     Seconds(plan.spec.deadlines.delivery.0 + plan.spec.deadlines.execution.0)
 }
 
+/// Since when a command that was sent at `at` could have been heard.
+pub(crate) fn silent_since(state: &State, site: SiteIndex, at: Timestamp) -> Timestamp {
+    at.max(state.taken_up_at).max(state.sites[site.at()].answering_since)
+}
+
 /// A command that gave no answer until its deadline: its pending nodes are read as not delivered. While no process ran
 /// the rollout nobody asked, so that time does not count.
 pub(super) fn expired(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     let mut events = Vec::new();
     for open in state.open.values() {
         let Progress::Sent { at, .. } = &open.progress else { continue };
-        let silent_since = (*at).max(state.taken_up_at);
         let patience = patience(plan);
+        let site = open.intent.site;
+        // Nobody can hear what a held site's commands say.
+        if state.holds.iter().any(|hold| hold.kind.site() == Some(site)) {
+            continue;
+        }
+        let silent_since = silent_since(state, site, *at);
         if now.since(silent_since) <= patience {
             continue;
         }

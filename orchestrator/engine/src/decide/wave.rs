@@ -105,7 +105,8 @@ fn open(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Time
         return vec![Event::WaveSettled { wave }];
     }
     let is_held = state.holds.iter().any(|hold| hold.kind.stops_installs());
-    if is_held || now.since(since) < plan.spec.deadlines.wave {
+    // While no process ran the rollout nobody could begin anything.
+    if is_held || now.since(since.max(state.taken_up_at)) < plan.spec.deadlines.wave {
         return Vec::new();
     }
     // The deadline names its outcome: what was not begun by now is undelivered. Running commands have their own deadlines, and
@@ -182,12 +183,12 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
     if record.baked_ms < bake_ms {
         return unmeasured(plan, state, wave, since, now);
     }
-    let mut events = Vec::new();
-    // What a person accepted stays what it was.
-    if verdict == Verdict::Pass {
-        let (which, scope) = (Which::Install, Scope::Wave(wave));
-        events.push(Event::Judged { which, scope, verdict, evidence });
-    }
+    let mut events = vec![Event::Judged {
+        which: Which::Install,
+        scope: Scope::Wave(wave),
+        verdict: Verdict::Pass,
+        evidence,
+    }];
     for (gate, spec) in judges(plan, wave) {
         let (which, scope) = (Which::Planned(gate), scope_of(plan, gate, wave));
         let measured = state.gate(which, scope);

@@ -21,7 +21,10 @@ const COMMANDS_TOGETHER: usize = 4;
 const NODES_TOGETHER: u32 = (NODES_PER_COMMAND * COMMANDS_TOGETHER) as u32;
 
 /// A probe that did not answer within this time is not waited for before others are sent.
-const SURVEY_PATIENCE: Seconds = Seconds::minutes(2);
+pub(super) const SURVEY_PATIENCE: Seconds = Seconds::minutes(2);
+
+/// Room that an install of this age still takes is not waited for: offline nodes hold theirs for half an hour, lost sites for ever.
+pub(super) const MOVING_PATIENCE: Seconds = Seconds::minutes(5);
 
 fn open_waves<'a>(plan: &'a Plan, state: &'a State) -> impl Iterator<Item = (WaveIndex, &'a Wave)> {
     let waves = plan.wave_indices().map(|wave| (wave, state.wave(wave)));
@@ -57,11 +60,15 @@ pub(super) struct OnTheWay {
     /// Nodes whose probe before the install can be expected to answer soon.
     surveying: BTreeMap<(WaveIndex, SiteIndex), usize>,
     installing: BTreeSet<(WaveIndex, SiteIndex)>,
+    /// Waves in which something can be expected to end soon, and make room.
+    moving: BTreeSet<WaveIndex>,
 }
 
 impl OnTheWay {
     pub(super) fn of(state: &State, now: Timestamp) -> Self {
-        let mut way = Self { surveying: BTreeMap::new(), installing: BTreeSet::new() };
+        let mut way =
+            Self { surveying: BTreeMap::new(), installing: BTreeSet::new(), moving: BTreeSet::new() };
+        way.moving.extend(proving(state));
         for open in state.open.values() {
             let site = open.intent.site;
             match open.intent.action {
@@ -69,7 +76,15 @@ impl OnTheWay {
                     *way.surveying.entry((wave, site)).or_default() += open.pending.len();
                 }
                 Action::Install { wave, .. } => {
+                    if now.since(open.recorded_at) < MOVING_PATIENCE && !is_held(state, site) {
+                        way.moving.insert(wave);
+                    }
                     way.installing.insert((wave, site));
+                }
+                Action::Verify { wave } if now.since(open.recorded_at) < MOVING_PATIENCE => {
+                    if !is_held(state, site) {
+                        way.moving.insert(wave);
+                    }
                 }
                 _ => {}
             }
@@ -80,6 +95,13 @@ impl OnTheWay {
     fn surveying(&self, wave: WaveIndex, site: SiteIndex) -> usize {
         self.surveying.get(&(wave, site)).copied().unwrap_or(0)
     }
+}
+
+/// Waves with installed nodes that wait for their probe at a site that can be asked.
+fn proving(state: &State) -> impl Iterator<Item = WaveIndex> {
+    let waves = state.waves.iter().enumerate();
+    let is_moving = |wave: &Wave| wave.proving.keys().any(|site| !is_held(state, *site));
+    waves.filter(move |(_, wave)| is_moving(wave)).map(|(at, _)| WaveIndex(at as u16))
 }
 
 /// Probes nodes shortly before they are touched: enough for what can be in flight twice over, no more.
@@ -214,7 +236,7 @@ pub(super) fn install(plan: &Plan, state: &State, now: Timestamp, way: &OnTheWay
             let gap = Gap {
                 room: site_cap.saturating_sub(busy(&site)),
                 most: cap.min(site_cap).min(most_at_risk),
-                waits_for_more: record.in_flight > 0,
+                waits_for_more: way.moving.contains(&wave),
             };
             let mut domains = room.domains.clone();
             let queue = queues[&site].iter().copied().filter(|node| take_domains(&mut domains, plan, *node));

@@ -1,13 +1,26 @@
 //! When time alone changes something.
 
-use super::{Due, forward::PROVING_PATIENCE};
+use super::Due;
+use super::forward::{MOVING_PATIENCE, PROVING_PATIENCE, SURVEY_PATIENCE};
 use crate::decide::wave::BAKE_STEP;
+use wavetrain_model::intent::Action;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{Phase, State, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
 
 /// Deadlines of holds and waves, steps of a bake, nodes that wait for another try.
 pub(super) fn times(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
+    for open in state.open.values() {
+        let patience = match open.intent.action {
+            Action::Survey { .. } => SURVEY_PATIENCE,
+            Action::Install { .. } | Action::Verify { .. } => MOVING_PATIENCE,
+            _ => continue,
+        };
+        let stale = open.recorded_at.plus(patience);
+        if stale > now {
+            due.look_again(stale);
+        }
+    }
     for deadline in state.holds.iter().filter_map(|hold| hold.deadline) {
         due.look_again(deadline);
     }
@@ -31,7 +44,7 @@ pub(super) fn times(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
         }
         match record.phase {
             WavePhase::Open { since } => {
-                let deadline = since.plus(plan.spec.deadlines.wave);
+                let deadline = since.max(state.taken_up_at).plus(plan.spec.deadlines.wave);
                 if deadline > now {
                     due.look_again(deadline);
                 }
