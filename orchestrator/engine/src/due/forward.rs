@@ -81,10 +81,10 @@ impl OnTheWay {
                     }
                     way.installing.insert((wave, site));
                 }
-                Action::Verify { wave } if now.since(open.recorded_at) < MOVING_PATIENCE => {
-                    if !is_held(state, site) {
-                        way.moving.insert(wave);
-                    }
+                Action::Verify { wave }
+                    if now.since(open.recorded_at) < MOVING_PATIENCE && !is_held(state, site) =>
+                {
+                    way.moving.insert(wave);
                 }
                 _ => {}
             }

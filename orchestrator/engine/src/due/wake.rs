@@ -16,9 +16,9 @@ pub(super) fn times(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
             Action::Install { .. } | Action::Verify { .. } => MOVING_PATIENCE,
             _ => continue,
         };
-        let stale = open.recorded_at.plus(patience);
-        if stale > now {
-            due.look_again(stale);
+        let hopeless_at = open.recorded_at.plus(patience);
+        if hopeless_at > now {
+            due.look_again(hopeless_at);
         }
     }
     for deadline in state.holds.iter().filter_map(|hold| hold.deadline) {
