@@ -1,8 +1,8 @@
 //! Time for the driver: the real clock, or the clock of a simulated AWS.
 //!
 //! A simulated AWS can run much faster than the wall. Waits of hours then pass in seconds, but only if both sides
-//! agree on the time: the follower asks the simulation for its clock and its speed, again and again, because a test
-//! may move either.
+//! agree on the time: the follower asks the simulation for its clock and its speed, and is answered again whenever a
+//! test moves either.
 
 use crate::exit::{Exit, Stop};
 use crate::http;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::clock::Clock;
@@ -18,11 +19,8 @@ use wavetrain_ports::clock::Clock;
 /// Longest single wait: a machine that slept, or a clock that was set, is noticed within this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Longest single wait on a simulated clock, which may jump at any moment.
-const LONGEST_SIMULATED_WAIT: Duration = Duration::from_millis(50);
-
-/// How often the simulated clock is asked.
-const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+/// Pause after a simulated clock that did not answer.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Milliseconds since the epoch on the real clock.
 pub fn wall_now() -> Timestamp {
@@ -56,6 +54,8 @@ impl Clock for Wall {
 #[derive(Debug)]
 pub struct Simulated {
     anchor: Mutex<Anchor>,
+    /// Wakes those who sleep: the clock moved.
+    moved: watch::Sender<()>,
     /// Never handed out an earlier moment than this: a correction must not turn time back.
     latest_ms: AtomicI64,
 }
@@ -78,6 +78,9 @@ struct Reading {
     /// Whether it stands still.
     #[serde(default)]
     paused: bool,
+    /// How often it was moved.
+    #[serde(default)]
+    change: u64,
 }
 
 /// Keeps a [`Simulated`] clock in step until it is dropped.
@@ -93,7 +96,7 @@ impl Drop for Follower {
 impl Simulated {
     /// Reads the clock of the simulated AWS behind `endpoint_url` and follows it from then on.
     pub async fn follow(endpoint_url: &str) -> Result<(Arc<Self>, Follower), Stop> {
-        let first = read(endpoint_url).await.map_err(|why| {
+        let first = read(endpoint_url, None).await.map_err(|why| {
             Stop::new(Exit::LostContact, format!("cannot read the simulated clock at {endpoint_url}: {why}"))
                 .help("start it with `wavetrain sim serve --world FILE`; leave --sim-clock out for real AWS")
         })?;
@@ -101,11 +104,15 @@ impl Simulated {
         let followed = Arc::clone(&clock);
         let endpoint = endpoint_url.to_owned();
         let task = tokio::spawn(async move {
+            let mut seen = first.change;
             loop {
-                tokio::time::sleep(FOLLOW_EVERY).await;
                 // A simulation that went away is reported by the calls that need it; the clock just runs on.
-                if let Ok(reading) = read(&endpoint).await {
-                    followed.correct(reading);
+                match read(&endpoint, Some(seen)).await {
+                    Ok(reading) => {
+                        seen = reading.change;
+                        followed.correct(reading);
+                    }
+                    Err(_) => tokio::time::sleep(ASK_AGAIN_AFTER).await,
                 }
             }
         });
@@ -114,7 +121,11 @@ impl Simulated {
 
     fn starting_at(reading: Reading) -> Self {
         let anchor = reading.anchor();
-        Self { anchor: Mutex::new(anchor), latest_ms: AtomicI64::new(anchor.world_ms) }
+        Self {
+            anchor: Mutex::new(anchor),
+            moved: watch::Sender::new(()),
+            latest_ms: AtomicI64::new(anchor.world_ms),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Anchor> {
@@ -129,6 +140,7 @@ impl Simulated {
         let same_speed = (fresh.speed - anchor.speed).abs() < f64::EPSILON;
         if !same_speed || drift_ms > (fresh.speed * 50.0).max(500.0) {
             *anchor = fresh;
+            self.moved.send_replace(());
         }
     }
 
@@ -155,8 +167,10 @@ impl Anchor {
     }
 }
 
-async fn read(endpoint_url: &str) -> Result<Reading, http::Error> {
-    let body = http::get(endpoint_url, "/_sim/clock").await?;
+/// The clock now, or at its next change after one that was seen.
+async fn read(endpoint_url: &str, seen: Option<u64>) -> Result<Reading, http::Error> {
+    let path = seen.map_or("/_sim/clock".to_owned(), |seen| format!("/_sim/clock?after_change={seen}"));
+    let body = http::get(endpoint_url, &path).await?;
     serde_json::from_slice(&body).map_err(|error| http::Error::Answer(error.to_string()))
 }
 
@@ -169,15 +183,18 @@ impl Clock for Simulated {
     }
 
     async fn sleep_until(&self, until: Timestamp) {
+        let mut moved = self.moved.subscribe();
         loop {
+            moved.mark_unchanged();
             let left_ms = until.since_ms(self.now());
             if left_ms == 0 {
                 return;
             }
             let speed = self.speed();
             let real_ms = if speed > 0.0 { left_ms as f64 / speed } else { f64::INFINITY };
-            let wait = Duration::from_secs_f64((real_ms / 1000.0).min(LONGEST_SIMULATED_WAIT.as_secs_f64()));
-            tokio::time::sleep(wait.max(Duration::from_micros(200))).await;
+            let wait = Duration::from_secs_f64((real_ms / 1000.0).min(LONGEST_WAIT.as_secs_f64()));
+            // Early or late, the loop looks at the clock again.
+            let _ = tokio::time::timeout(wait.max(Duration::from_micros(200)), moved.changed()).await;
         }
     }
 }
@@ -188,17 +205,17 @@ mod tests {
 
     #[test]
     fn a_paused_simulation_stands_still() {
-        let clock = Simulated::starting_at(Reading { now: 1000.0, speed: 60.0, paused: true });
+        let clock = Simulated::starting_at(Reading { now: 1000.0, speed: 60.0, paused: true, change: 0 });
         assert_eq!(clock.now(), Timestamp(1_000_000));
         assert_eq!(clock.now(), Timestamp(1_000_000));
     }
 
     #[test]
     fn a_jump_forward_is_followed_and_time_never_turns_back() {
-        let clock = Simulated::starting_at(Reading { now: 1000.0, speed: 1.0, paused: true });
-        clock.correct(Reading { now: 5000.0, speed: 1.0, paused: true });
+        let clock = Simulated::starting_at(Reading { now: 1000.0, speed: 1.0, paused: true, change: 0 });
+        clock.correct(Reading { now: 5000.0, speed: 1.0, paused: true, change: 0 });
         assert_eq!(clock.now(), Timestamp(5_000_000));
-        clock.correct(Reading { now: 4000.0, speed: 1.0, paused: true });
+        clock.correct(Reading { now: 4000.0, speed: 1.0, paused: true, change: 0 });
         assert_eq!(clock.now(), Timestamp(5_000_000));
     }
 }

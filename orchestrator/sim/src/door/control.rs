@@ -2,6 +2,7 @@
 //! AWS has nothing like it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -101,6 +102,9 @@ impl IntoResponse for ControlError {
 
 type Answer = Result<Json<Value>, ControlError>;
 
+/// Longest wait for a change of the clock: shorter than any client's patience.
+const LONGEST_CLOCK_WAIT: Duration = Duration::from_secs(10);
+
 /// Routes below `/_sim`.
 pub(super) fn router<B: Backend>() -> Router<Arc<Door<B>>> {
     Router::new()
@@ -165,7 +169,28 @@ struct ClockOrder {
     pause: Option<bool>,
 }
 
-async fn clock<B: Backend>(State(door): State<Arc<Door<B>>>) -> Answer {
+/// Who follows the clock says which change it has seen last, and is answered at the next one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockFilter {
+    after_change: Option<u64>,
+}
+
+async fn clock<B: Backend>(
+    State(door): State<Arc<Door<B>>>,
+    filter: Result<Query<ClockFilter>, QueryRejection>,
+) -> Answer {
+    let Query(filter) = filter?;
+    if let Some(seen) = filter.after_change {
+        let mut changes = door.clock_changes.subscribe();
+        let mut closing = door.closing.clone();
+        tokio::select! {
+            // Errors mean that the door is gone; then any answer will do.
+            _ = changes.wait_for(|change| *change != seen) => {}
+            _ = closing.wait_for(|closing| *closing) => {}
+            () = tokio::time::sleep(LONGEST_CLOCK_WAIT) => {}
+        }
+    }
     Ok(Json(door.clock()))
 }
 
@@ -183,7 +208,10 @@ impl<B: Backend> Door<B> {
     fn clock(&self) -> Value {
         let now_millis = self.with(|world| world.now_millis());
         let pace = self.lock().pace;
-        json!({ "now": now_millis as f64 / 1000.0, "speed": pace.speed(), "paused": pace.is_paused() })
+        let change = *self.clock_changes.borrow();
+        json!({
+            "now": now_millis as f64 / 1000.0, "speed": pace.speed(), "paused": pace.is_paused(), "change": change,
+        })
     }
 
     fn change_clock(&self, order: &ClockOrder) -> Result<(), PaceError> {
@@ -202,6 +230,8 @@ impl<B: Backend> Door<B> {
         }
         paced.pace = pace;
         paced.backend.advance_to(pace.now_millis(elapsed));
+        drop(paced);
+        self.clock_changes.send_modify(|change| *change += 1);
         Ok(())
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct Door<B> {
     paced: Mutex<Paced<B>>,
     time: Box<dyn RealTime>,
     requests: AtomicU64,
+    /// How often somebody moved or scaled the clock: who follows it waits here instead of asking again and again.
+    clock_changes: watch::Sender<u64>,
     closing: watch::Receiver<bool>,
 }
 
@@ -102,7 +104,13 @@ impl<B: Backend> Door<B> {
     ) -> Result<Self, PaceError> {
         let pace = Pace::new(backend.now_millis(), speed)?;
         let paced = Mutex::new(Paced { backend, pace });
-        Ok(Self { paced, time: Box::new(time), requests: AtomicU64::new(0), closing })
+        Ok(Self {
+            paced,
+            time: Box::new(time),
+            requests: AtomicU64::new(0),
+            clock_changes: watch::Sender::new(0),
+            closing,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Paced<B>> {

@@ -203,10 +203,21 @@ fn document_of(answer: &str) -> serde_json::Value {
 async fn the_clock_is_shown_and_moved() {
     let handle = open(Delivery::Arrives).await;
     let shown = say(&handle, "GET /_sim/clock HTTP/1.1\r\n", b"").await;
-    assert_eq!(document_of(&shown), serde_json::json!({ "now": 1.0, "paused": false, "speed": 0.0 }));
+    assert_eq!(
+        document_of(&shown),
+        serde_json::json!({ "now": 1.0, "paused": false, "speed": 0.0, "change": 0 })
+    );
     let post = format!("POST /_sim/clock HTTP/1.1\r\n{POST_JSON}");
+    let (followed, moved) = tokio::join!(
+        say(&handle, "GET /_sim/clock?after_change=0 HTTP/1.1\r\n", b""),
+        say(&handle, &post, br#"{"pause": false}"#),
+    );
+    assert_eq!(document_of(&followed), document_of(&moved), "who waits for a change is told of it");
     let moved = say(&handle, &post, br#"{"advance_seconds": 90, "pause": true}"#).await;
-    assert_eq!(document_of(&moved), serde_json::json!({ "now": 91.0, "paused": true, "speed": 0.0 }));
+    assert_eq!(
+        document_of(&moved),
+        serde_json::json!({ "now": 91.0, "paused": true, "speed": 0.0, "change": 2 })
+    );
     for bad in [&br#"{"speed": -1}"#[..], br#"{"spede": 1}"#, br#"{"advance_seconds": -5}"#, b"{"] {
         let refused = say(&handle, &post, bad).await;
         assert!(refused.starts_with("HTTP/1.1 400 ") && refused.contains(r#"{"error":"#), "{refused}");
