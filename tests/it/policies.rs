@@ -34,6 +34,8 @@ fn called() -> BTreeSet<String> {
         ("describe_alarms()", "cloudwatch:DescribeAlarms"),
         ("get_metric_data()", "cloudwatch:GetMetricData"),
         ("describe_alarm_history()", "cloudwatch:DescribeAlarmHistory"),
+        ("list_compliance_items()", "ssm:ListComplianceItems"),
+        ("list_resource_compliance_summaries()", "ssm:ListResourceComplianceSummaries"),
         ("list_documents()", "ssm:ListDocuments"),
         ("list_tags_for_resource()", "ssm:ListTagsForResource"),
     ];

@@ -8,10 +8,10 @@ use crate::site::Reach;
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
 use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use aws_sdk_cloudwatch::types::{AlarmHistoryItem, AlarmType, HistoryItemType, ScanBy, StateValue};
 use std::collections::BTreeMap;
 use wavetrain_model::fleet::Site;
-use wavetrain_model::gate::{Alarm, AlarmState, Window};
+use wavetrain_model::gate::{Alarm, AlarmChange, AlarmState, Window};
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::failure::Failure;
 use wavetrain_ports::metrics::{Answer, Metrics, Question};
@@ -39,6 +39,17 @@ impl Metrics for Aws {
         match all(&reach, names, prefix).await {
             Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
                 Some(reach) => all(&reach, names, prefix).await,
+                None => Err(failure),
+            },
+            found => found,
+        }
+    }
+
+    async fn changes(&self, site: &Site, alarm: &str, window: Window) -> Result<Vec<AlarmChange>, Failure> {
+        let reach = self.sites.reach(site).await?;
+        match history(&reach, alarm, window).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => history(&reach, alarm, window).await,
                 None => Err(failure),
             },
             found => found,
@@ -83,9 +94,7 @@ async fn collect(
     let mut pages = Pages::of(OPERATION);
     loop {
         let call = reach.cloudwatch.describe_alarms().max_records(PAGE).set_next_token(pages.token());
-        // Without this list only metric alarms come back, and a composite alarm would look as if it did not exist.
-        let types = vec![AlarmType::MetricAlarm, AlarmType::CompositeAlarm, AlarmType::LogAlarm];
-        let call = call.set_alarm_types(Some(types));
+        let call = call.set_alarm_types(Some(kinds()));
         let call = match wanted {
             Wanted::Names(names) => call.set_alarm_names(Some(names.to_vec())),
             Wanted::Prefix(prefix) => call.alarm_name_prefix(*prefix),
@@ -96,6 +105,38 @@ async fn collect(
             return Ok(());
         }
     }
+}
+
+async fn history(reach: &Reach, alarm: &str, window: Window) -> Result<Vec<AlarmChange>, Failure> {
+    const OPERATION: &str = "DescribeAlarmHistory";
+    let mut pages = Pages::of(OPERATION);
+    let mut changes = Vec::new();
+    loop {
+        let call = reach.cloudwatch.describe_alarm_history().alarm_name(alarm).max_records(PAGE);
+        let call = call.set_alarm_types(Some(kinds())).history_item_type(HistoryItemType::StateUpdate);
+        let call = call.start_date(DateTime::from_millis(window.from.0));
+        let call = call.end_date(DateTime::from_millis(window.until.0));
+        let call = call.scan_by(ScanBy::TimestampAscending).set_next_token(pages.token());
+        let page = reach.settle(OPERATION, Effect::Read, call.send().await)?;
+        changes.extend(page.alarm_history_items().iter().filter_map(change));
+        if !pages.turn(page.next_token())? {
+            return Ok(changes);
+        }
+    }
+}
+
+/// A change of state. Its data are JSON in a text; where they cannot be read, the summary ends with the state's name.
+fn change(raw: &AlarmHistoryItem) -> Option<AlarmChange> {
+    let data: Option<serde_json::Value> = raw.history_data().and_then(|text| serde_json::from_str(text).ok());
+    let told = data.as_ref().and_then(|data| data["newState"]["stateValue"].as_str());
+    let word = told.or_else(|| raw.history_summary()?.rsplit(' ').next()).unwrap_or_default();
+    let at = raw.timestamp().and_then(|at| at.to_millis().ok()).map(Timestamp)?;
+    Some(AlarmChange { at, to: state(Some(&StateValue::from(word))) })
+}
+
+/// Without this list only metric alarms come back, and a composite alarm would look as if it did not exist.
+fn kinds() -> Vec<AlarmType> {
+    vec![AlarmType::MetricAlarm, AlarmType::CompositeAlarm, AlarmType::LogAlarm]
 }
 
 fn alarms(page: &DescribeAlarmsOutput) -> impl Iterator<Item = Alarm> {
@@ -117,17 +158,21 @@ fn alarm(
     transitioned: Option<&DateTime>,
     reason: Option<&str>,
 ) -> Option<Alarm> {
-    let state = match state {
+    Some(Alarm {
+        name: name?.to_owned(),
+        state: self::state(state),
+        meanwhile: Vec::new(),
+        transitioned_at: transitioned.and_then(|at| at.to_millis().ok()).map(Timestamp),
+        reason: reason.unwrap_or_default().to_owned(),
+    })
+}
+
+fn state(state: Option<&StateValue>) -> AlarmState {
+    match state {
         Some(StateValue::Ok) => AlarmState::Ok,
         Some(StateValue::Alarm) => AlarmState::Alarm,
         Some(StateValue::InsufficientData) => AlarmState::InsufficientData,
         Some(other) => AlarmState::Other(other.as_str().to_owned()),
         None => AlarmState::Other(String::new()),
-    };
-    Some(Alarm {
-        name: name?.to_owned(),
-        state,
-        transitioned_at: transitioned.and_then(|at| at.to_millis().ok()).map(Timestamp),
-        reason: reason.unwrap_or_default().to_owned(),
-    })
+    }
 }

@@ -13,6 +13,7 @@ mod alarms;
 mod classify;
 mod client;
 mod commands;
+mod compliance;
 mod documents;
 #[cfg(test)]
 mod fake;
@@ -34,7 +35,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use std::sync::Arc;
 use wavetrain_ports::failure::Failure;
 
-/// AWS behind all three ports ([`wavetrain_ports::Cloud`]). Cheap to share, safe to call concurrently.
+/// AWS behind all ports ([`wavetrain_ports::Cloud`]). Cheap to share, safe to call concurrently.
 ///
 /// Clients are made per site on first use and kept; all Regions of a spoke account share one `AssumeRole` session, which
 /// the SDK renews before it runs out.

@@ -28,6 +28,12 @@ pub(crate) enum Family {
     Alarms,
     /// `GetMetricData`.
     Data,
+    /// `DescribeAlarmHistory`.
+    History,
+    /// `ListResourceComplianceSummaries`.
+    Summaries,
+    /// `ListComplianceItems`.
+    Items,
 }
 
 impl Family {

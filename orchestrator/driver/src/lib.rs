@@ -15,6 +15,7 @@ mod batch;
 pub mod bucket;
 mod call;
 mod circle;
+mod compliance;
 pub mod crash;
 mod driver;
 mod error;

@@ -4,10 +4,10 @@ use crate::call::Family;
 use crate::perform::{Hands, Outcome};
 use std::sync::Arc;
 use wavetrain_engine::due::Measurement;
-use wavetrain_model::gate::{Found, Reading, Series, Window};
+use wavetrain_model::gate::{Alarm, AlarmState, Found, Reading, Series, Window};
 use wavetrain_model::id::{GateIndex, NodeIndex, SiteIndex};
 use wavetrain_model::spec::{Alarms, Ask, Check, Compare, Metric};
-use wavetrain_model::time::Seconds;
+use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::failure::{Class, Failure};
 use wavetrain_ports::metrics::{Answer, Question};
 
@@ -17,22 +17,31 @@ const QUESTIONS: usize = 500;
 /// Id of the question that is judged; those of the plan file may not be called so.
 const JUDGED: &str = "judged";
 
+/// What one look is about, in all places.
+struct About {
+    window: Window,
+    unseen_from: Option<Timestamp>,
+    /// Nodes to compare, and whether each is an untouched one.
+    compared: Vec<(NodeIndex, bool)>,
+    /// Nodes to ask about.
+    nodes: Vec<NodeIndex>,
+}
+
 impl Hands {
     /// Measures one gate at every site concerned.
     pub(crate) async fn measure(self, measurement: Measurement) -> Outcome {
-        let Measurement { gate, scope, sites, window, upgraded, untouched } = measurement;
+        let Measurement { gate, scope, sites, window, upgraded, untouched, nodes, unseen_from } = measurement;
         if let Some(found) = self.elsewhere(gate, window).await {
             let reading = Reading { site: None, found: found.map_err(|failure| failure.to_string()) };
             return Outcome::Measured { gate, scope, window, readings: Some(vec![reading]) };
         }
-        let compared: Arc<[(NodeIndex, bool)]> = upgraded
-            .into_iter()
-            .map(|node| (node, false))
-            .chain(untouched.into_iter().map(|node| (node, true)))
-            .collect();
+        let upgraded = upgraded.into_iter().map(|node| (node, false));
+        let untouched = untouched.into_iter().map(|node| (node, true));
+        let about =
+            Arc::new(About { window, unseen_from, compared: upgraded.chain(untouched).collect(), nodes });
         let mut asked = tokio::task::JoinSet::new();
         for site in sites {
-            asked.spawn(self.clone().ask(gate, site, window, Arc::clone(&compared)));
+            asked.spawn(self.clone().ask(gate, site, Arc::clone(&about)));
         }
         let mut readings = Some(Vec::new());
         while let Some(answer) = asked.join_next().await {
@@ -53,7 +62,7 @@ impl Hands {
         let check = &self.plan.spec.gates[gate.at()].check;
         let signals = match check {
             Check::Prometheus(_) | Check::Http(_) => self.signals.clone().ok_or_else(no_signals),
-            Check::Alarms(_) | Check::Metric(_) | Check::Compare(_) => return None,
+            Check::Alarms(_) | Check::Metric(_) | Check::Compare(_) | Check::Compliance(_) => return None,
         };
         let signals = match signals {
             Ok(signals) => signals,
@@ -62,33 +71,49 @@ impl Hands {
         match check {
             Check::Prometheus(ask) => Some(signals.prometheus(ask, window).await.map(Found::Series)),
             Check::Http(ask) => Some(signals.http(ask).await),
-            Check::Alarms(_) | Check::Metric(_) | Check::Compare(_) => None,
+            Check::Alarms(_) | Check::Metric(_) | Check::Compare(_) | Check::Compliance(_) => None,
         }
     }
 
     /// Asks one site; None: not asked.
-    async fn ask(
-        self,
-        gate: GateIndex,
-        site: SiteIndex,
-        window: Window,
-        compared: Arc<[(NodeIndex, bool)]>,
-    ) -> Option<Reading> {
+    async fn ask(self, gate: GateIndex, site: SiteIndex, about: Arc<About>) -> Option<Reading> {
         let found = match &self.plan.spec.gates[gate.at()].check {
-            Check::Alarms(alarms) => self.alarms(site, alarms).await?,
-            Check::Metric(metric) => self.metric(site, metric, window).await?,
-            Check::Compare(compare) => self.compare(site, compare, window, &compared).await?,
+            Check::Alarms(alarms) => self.alarms(site, alarms, &about).await?,
+            Check::Metric(metric) => self.metric(site, metric, about.window).await?,
+            Check::Compare(compare) => self.compare(site, compare, about.window, &about.compared).await?,
+            Check::Compliance(check) => self.compliance(site, check, &about.nodes).await?,
             Check::Prometheus(_) | Check::Http(_) => return None,
         };
         Some(Reading { site: Some(site), found: found.map_err(|failure| failure.to_string()) })
     }
 
-    async fn alarms(&self, site: SiteIndex, ask: &Alarms) -> Option<Result<Found, Failure>> {
-        let _place = self.line.admit(site, Family::Alarms, &self.line.closing).await?;
+    async fn alarms(&self, site: SiteIndex, ask: &Alarms, about: &About) -> Option<Result<Found, Failure>> {
         let place = &self.plan.sites[site.at()].site;
-        let answer = self.line.cloud.alarms(place, &ask.names, ask.prefix.as_deref()).await;
+        let answer = {
+            let _place = self.line.admit(site, Family::Alarms, &self.line.closing).await?;
+            self.line.cloud.alarms(place, &ask.names, ask.prefix.as_deref()).await
+        };
         self.line.learn(site, Family::Alarms, answer.as_ref().err());
-        Some(answer.map(Found::Alarms))
+        let mut alarms = match answer {
+            Ok(alarms) => alarms,
+            Err(failure) => return Some(Err(failure)),
+        };
+        let Some(from) = about.unseen_from else { return Some(Ok(Found::Alarms(alarms))) };
+        // What did not change needs no history: one call each is dear where hundreds have the prefix.
+        let has_changed = |alarm: &&mut Alarm| {
+            alarm.state != AlarmState::Alarm && alarm.transitioned_at.is_none_or(|at| at >= from)
+        };
+        for alarm in alarms.iter_mut().filter(has_changed) {
+            let _place = self.line.admit(site, Family::History, &self.line.closing).await?;
+            let window = Window { from, until: self.line.clock.now() };
+            let changes = self.line.cloud.changes(place, &alarm.name, window).await;
+            self.line.learn(site, Family::History, changes.as_ref().err());
+            match changes {
+                Ok(changes) => alarm.meanwhile = changes,
+                Err(failure) => return Some(Err(failure)),
+            }
+        }
+        Some(Ok(Found::Alarms(alarms)))
     }
 
     async fn metric(&self, site: SiteIndex, ask: &Metric, window: Window) -> Option<Result<Found, Failure>> {

@@ -52,6 +52,10 @@ pub struct Measurement {
     pub upgraded: Vec<NodeIndex>,
     /// Untouched nodes to compare them with.
     pub untouched: Vec<NodeIndex>,
+    /// Nodes to ask about one by one; empty for gates that look at places as a whole.
+    pub nodes: Vec<NodeIndex>,
+    /// What happened from here on was not seen by an earlier look; None: nothing before this look counts.
+    pub unseen_from: Option<Timestamp>,
 }
 
 /// What should be in flight at `now`.

@@ -73,7 +73,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             answered(state, Some(*intent), nodes);
         }
         Event::Finished { intent, outcome, touch, nodes, note } => {
-            node::finished(plan, state, *outcome, *touch, nodes);
+            node::finished(plan, state, (*outcome, *touch), nodes, at);
             node::note(state, nodes, note);
             answered(state, *intent, nodes);
         }
@@ -252,6 +252,7 @@ fn gate_record(state: &mut State, which: Which, scope: Scope, at: Timestamp) -> 
             consecutive_passes: 0,
             passes: 0,
             vouched_ms: 0,
+            seen_until: None,
             judged: None,
         });
         state.gates.len() - 1
@@ -298,6 +299,9 @@ fn measured(
     record.samples += 1;
     record.sentence.clone_from(&evidence.sentence);
     record.evidence = Some(evidence.clone());
+    if verdict != Verdict::Error {
+        record.seen_until = Some(evidence.until);
+    }
     record.consecutive_errors = if verdict == Verdict::Error { record.consecutive_errors + 1 } else { 0 };
     record.consecutive_passes = if verdict == Verdict::Pass { record.consecutive_passes + 1 } else { 0 };
     match verdict {

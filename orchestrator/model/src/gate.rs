@@ -3,6 +3,7 @@
 use crate::id::{GateIndex, NodeIndex, SiteIndex, WaveIndex};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Worst last, so that `max` combines: fail > error > inconclusive > pass.
@@ -99,6 +100,18 @@ pub struct Alarm {
     pub transitioned_at: Option<Timestamp>,
     /// `StateReason`.
     pub reason: String,
+    /// What it went into since the look before, as `DescribeAlarmHistory` tells; empty where nothing changed, or nobody asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub meanwhile: Vec<AlarmChange>,
+}
+
+/// A change of an alarm's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmChange {
+    /// When.
+    pub at: Timestamp,
+    /// Into which state.
+    pub to: AlarmState,
 }
 
 /// The stretch of time that a measurement looked at; `from` is part of it, `until` is not.
@@ -136,6 +149,53 @@ pub enum Found {
         /// The document as text, cut at [`crate::limit::ANSWER_BYTES`].
         body: String,
     },
+    /// What SSM knows about the compliance of single nodes.
+    Compliance {
+        /// Every node that was asked about, also those about which nothing is known.
+        nodes: Vec<Standing>,
+        /// Nodes that the log has no room for; none of them is worse than those it has.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        left_out: u32,
+    },
+    /// What a probe found on single nodes.
+    Probed(Vec<Probed>),
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// A node's compliance, by type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Node.
+    pub node: NodeIndex,
+    /// Types about which something is known.
+    pub types: Vec<Compliance>,
+}
+
+/// A node's compliance of one type, as its summary says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compliance {
+    /// `Association`, `Patch` or `Custom:…`.
+    pub kind: String,
+    /// `Status`; None: a word this program does not know.
+    pub compliant: Option<bool>,
+    /// Items that are not compliant, by `Severity`.
+    pub bad: BTreeMap<String, u32>,
+    /// `ExecutionTime`: when it was found out.
+    pub at: Option<Timestamp>,
+}
+
+/// What a probe found on one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probed {
+    /// Node.
+    pub node: NodeIndex,
+    /// Exit code; None: the command never reached the node.
+    pub exit: Option<i32>,
+    /// What it printed, cut at [`crate::limit::PRINT_BYTES`].
+    pub output: String,
 }
 
 /// Numbers over time.

@@ -45,5 +45,8 @@ pub const SITE_ERRORS_BEFORE_HOLD: u32 = 5;
 /// Evidence kept per failed node, in characters.
 pub const EXCERPT_CHARS: usize = 400;
 
+/// Bytes of what a gate's probe prints on one node; the rest is not looked at.
+pub const PRINT_BYTES: usize = 1_024;
+
 /// Bytes of an HTTP answer that a gate reads; a longer one is an error.
 pub const ANSWER_BYTES: usize = 65_536;

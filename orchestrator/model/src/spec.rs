@@ -217,6 +217,22 @@ pub struct Gate {
     pub consecutive_success_limit: u32,
     /// A blocker or gate without a verdict after this long is inconclusive.
     pub deadline: Seconds,
+    /// Where it looks; its sites, and for checks of single nodes their platforms.
+    #[serde(default, skip_serializing_if = "Within::is_everything")]
+    pub within: Within,
+    /// What is judged by itself; None: what the kind of check does anyway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<Per>,
+}
+
+/// What a check of single nodes judges by itself: the worst of these counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// Every account and Region.
+    Site,
+    /// Every account, Region, platform and architecture.
+    Stratum,
 }
 
 impl Gate {
@@ -245,6 +261,25 @@ pub enum Check {
     Prometheus(Prometheus),
     /// A JSON document behind a URL.
     Http(Http),
+    /// SSM compliance of single nodes, and what their probes printed last.
+    Compliance(ComplianceCheck),
+}
+
+/// How many nodes must be compliant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComplianceCheck {
+    /// `Association`, `Patch`, `Custom:…`: a node must have reported each of them. Empty: only `truth` counts.
+    pub types: Vec<String>,
+    /// Severities that count as bad; empty: all. What has no severity, or an unknown one, always counts.
+    pub severities: Vec<String>,
+    /// Whether a node's last probe must have printed the target version.
+    pub truth: bool,
+    /// Fewer good nodes among those that report are bad.
+    pub at_least: Percent,
+    /// Fewer reporting nodes prove nothing.
+    pub minimum_reporting: Percent,
+    /// Older evidence about nodes that nobody touched does not count.
+    pub max_age: Seconds,
 }
 
 /// A query to a Prometheus server, and what its answer means.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Version of the stored snapshots; another version is ignored and the events are replayed.
-pub const SNAPSHOT_VERSION: u16 = 2;
+pub const SNAPSHOT_VERSION: u16 = 3;
 
 /// A rollout at one point of its log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +123,9 @@ pub struct Node {
     pub attempts: u8,
     /// On the way back.
     pub restoration: Restoration,
+    /// When its outcome was decided: evidence from before says nothing about what is on it now.
+    #[serde(default)]
+    pub finished_at: Timestamp,
 }
 
 /// A node on the way to the target version.
@@ -411,6 +414,9 @@ pub struct GateRecord {
     /// interval (and a quarter, for latency).
     #[serde(default)]
     pub vouched_ms: u64,
+    /// Up to when it is known what happened: the end of the last look that was no error.
+    #[serde(default)]
+    pub seen_until: Option<Timestamp>,
     /// The verdict, once reached; never improves on the same evidence.
     pub judged: Option<Verdict>,
 }
@@ -495,6 +501,7 @@ impl Node {
             source: planned.restore.source,
             attempts: 0,
             restoration: Restoration::None,
+            finished_at: Timestamp::default(),
         }
     }
 }

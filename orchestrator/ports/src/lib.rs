@@ -3,9 +3,10 @@
 //! For: the driver (caller), `wavetrain-aws` and the simulated AWS (implementations).
 //! Must not know: any implementation, SDK types, tokio. An answer that leads to a decision is an enum here, not an error.
 //! Start at [`fleet::Fleet`] (who is there), [`distributor::Distributor`] (commands), [`metrics::Metrics`] (CloudWatch),
-//! [`signals::Signals`] (Prometheus and other servers).
+//! [`compliance::ComplianceBook`] (what SSM knows about nodes), [`signals::Signals`] (Prometheus and other servers).
 
 pub mod clock;
+pub mod compliance;
 pub mod distributor;
 pub mod failure;
 pub mod fleet;
@@ -13,6 +14,12 @@ pub mod metrics;
 pub mod signals;
 
 /// Everything a driver needs from one AWS, real or simulated.
-pub trait Cloud: fleet::Fleet + distributor::Distributor + metrics::Metrics {}
+pub trait Cloud:
+    fleet::Fleet + distributor::Distributor + metrics::Metrics + compliance::ComplianceBook
+{
+}
 
-impl<T: fleet::Fleet + distributor::Distributor + metrics::Metrics> Cloud for T {}
+impl<T> Cloud for T where
+    T: fleet::Fleet + distributor::Distributor + metrics::Metrics + compliance::ComplianceBook
+{
+}

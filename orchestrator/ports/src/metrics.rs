@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use async_trait::async_trait;
 use wavetrain_model::fleet::Site;
-use wavetrain_model::gate::{Alarm, Series, Window};
+use wavetrain_model::gate::{Alarm, AlarmChange, Series, Window};
 use wavetrain_model::spec::Ask;
 use wavetrain_model::time::Seconds;
 
@@ -38,6 +38,9 @@ pub trait Metrics: Send + Sync {
         names: &[String],
         prefix: Option<&str>,
     ) -> Result<Vec<Alarm>, Failure>;
+
+    /// `DescribeAlarmHistory`, all pages: what states an alarm went into within a window, oldest first.
+    async fn changes(&self, site: &Site, alarm: &str, window: Window) -> Result<Vec<AlarmChange>, Failure>;
 
     /// `GetMetricData`, all pages. Expressions see the questions of the same call only, of which CloudWatch takes 500.
     ///

@@ -242,6 +242,15 @@ codes! {
      refused; a bearer token comes from the environment."
     VARIABLE "E0614"
     "`token_env` is the name of an environment variable, never the token: plan files are kept, and shown."
+    COMPLIANCE_TYPE "E0620"
+    "SSM knows compliance of the types `Association`, `Patch` and `Custom:NAME`, and severities from \
+     `INFORMATIONAL` to `CRITICAL`."
+    NODE_CHECK "E0621"
+    "A gate that asks about single nodes needs something to ask: types of compliance, or a probe for the truth; and \
+     before a wave begins, there is no truth about its nodes yet."
+    GATE_SCOPE "E0622"
+    "`where` and `per` narrow what a gate looks at, as far as the kind of check knows: servers know neither, \
+     CloudWatch knows accounts and Regions, and single nodes have a platform and an architecture too."
     GATE_WAVE "E0610"
     "A gate can only judge waves of its own plan file."
 

@@ -9,7 +9,7 @@ use crate::tree::Node;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use wavetrain_model::expression::LONGEST;
 use wavetrain_model::fleet::Platform;
-use wavetrain_model::spec::{InstallMode, InsufficientData, Reaction, Worse};
+use wavetrain_model::spec::{InstallMode, InsufficientData, Per, Reaction, Worse};
 
 macro_rules! rule {
     (
@@ -102,6 +102,27 @@ rule! {
         let rest = text.replace("{version_without_revision}", "").replace("{version}", "");
         rest != text && consists_of(text, 1, 256, |character| !character.is_control()) && !rest.contains(['{', '}'])
     }
+}
+
+rule! {
+    /// `ComplianceType` of SSM.
+    ComplianceType = "a compliance type", COMPLIANCE_TYPE, "^(Association|Patch|Custom:[A-Za-z0-9_-][A-Za-z0-9_]{1,92})$",
+    "write `Association`, `Patch`, or `Custom:` and a name of 2 to 93 letters, digits and `_`",
+    |text| match text.strip_prefix("Custom:") {
+        None => matches!(text, "Association" | "Patch"),
+        Some(name) => {
+            let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+            let name = name.strip_prefix('-').map_or_else(|| name.to_owned(), |rest| format!("_{rest}"));
+            consists_of(&name, 2, 93, is_word)
+        }
+    }
+}
+
+rule! {
+    /// `Severity` of SSM's compliance.
+    SeverityWord = "a severity", COMPLIANCE_TYPE, "^(CRITICAL|HIGH|MEDIUM|LOW|INFORMATIONAL)$",
+    "write `CRITICAL`, `HIGH`, `MEDIUM`, `LOW` or `INFORMATIONAL`; what has no severity always counts",
+    |text| matches!(text, "CRITICAL" | "HIGH" | "MEDIUM" | "LOW" | "INFORMATIONAL")
 }
 
 rule! {
@@ -370,6 +391,10 @@ impl Vocabulary for Reaction {
 impl Vocabulary for InsufficientData {
     const WORDS: &'static [(&'static str, Self)] =
         &[("inconclusive", Self::Inconclusive), ("fail", Self::Fail), ("ignore", Self::Ignore)];
+}
+
+impl Vocabulary for Per {
+    const WORDS: &'static [(&'static str, Self)] = &[("site", Self::Site), ("stratum", Self::Stratum)];
 }
 
 impl Vocabulary for Worse {

@@ -13,9 +13,9 @@ use wavetrain_spec::{read, schema};
 const FULL: &str = include_str!("bounds/full.yaml");
 
 /// Problems between values, which a single value at its bound may well bring about.
-const BETWEEN: [&str; 14] = [
+const BETWEEN: [&str; 16] = [
     "E0115", "E0206", "E0303", "E0306", "E0311", "E0312", "E04", "E0501", "E0601", "E0605", "E0609", "E0611",
-    "E0702", "E0801",
+    "E0621", "E0622", "E0702", "E0801",
 ];
 
 /// One value in the file and what its schema says.

@@ -2,7 +2,7 @@
 
 use crate::fake::{Answer, Call, Fake, hub};
 use ciborium::Value;
-use wavetrain_model::gate::AlarmState;
+use wavetrain_model::gate::{AlarmState, Window};
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::metrics::Metrics;
 
@@ -76,4 +76,33 @@ async fn many_names_are_asked_in_hundreds() {
         .map(|call| get(call, "AlarmNames").unwrap().into_array().unwrap().len())
         .collect();
     assert_eq!(counts, [100, 100, 50]);
+}
+
+#[tokio::test]
+async fn changes_of_state_are_read_from_their_data_and_else_from_their_summary() {
+    let item = |at: f64, data: Option<&str>| {
+        let mut pairs = vec![
+            ("Timestamp", Value::Tag(1, Box::new(Value::Float(at)))),
+            ("HistorySummary", "Alarm updated from OK to ALARM".into()),
+        ];
+        pairs.extend(data.map(|data| ("HistoryData", Value::from(data))));
+        map(pairs)
+    };
+    let told = r#"{"version":"1.0","newState":{"stateValue":"INSUFFICIENT_DATA"}}"#;
+    let fake = Fake::new(move |call| match get(call, "NextToken") {
+        None => {
+            let items = Value::Array(vec![item(10.0, Some(told))]);
+            answer(&map(vec![("AlarmHistoryItems", items), ("NextToken", "n".into())]))
+        }
+        Some(_) => answer(&map(vec![("AlarmHistoryItems", Value::Array(vec![item(20.5, None)]))])),
+    });
+    let window = Window { from: Timestamp(5_000), until: Timestamp(30_000) };
+    let changes = fake.aws().await.changes(&hub(), "health", window).await.unwrap();
+    let seen: Vec<_> = changes.iter().map(|change| (change.at.0, change.to.clone())).collect();
+    assert_eq!(seen, [(10_000, AlarmState::InsufficientData), (20_500, AlarmState::Alarm)]);
+    for call in fake.calls("DescribeAlarmHistory") {
+        assert_eq!(get(&call, "AlarmName"), Some("health".into()));
+        assert_eq!(get(&call, "HistoryItemType"), Some("StateUpdate".into()));
+        assert_eq!(get(&call, "AlarmTypes").unwrap().into_array().unwrap().len(), 3);
+    }
 }

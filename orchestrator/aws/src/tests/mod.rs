@@ -2,6 +2,7 @@
 
 mod alarms;
 mod commands;
+mod compliance;
 mod failures;
 mod fleet;
 mod sites;

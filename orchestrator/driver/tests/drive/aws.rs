@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use wavetrain_model::agent::Status;
 use wavetrain_model::fleet::{self, PackageView, Site, TagMatch};
-use wavetrain_model::gate::{Alarm, Window};
+use wavetrain_model::gate::{Alarm, AlarmChange, Compliance, Window};
 use wavetrain_model::id::{AccountId, CommandId, NodeId, SiteIndex};
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::clock::Clock;
+use wavetrain_ports::compliance::ComplianceBook;
 use wavetrain_ports::distributor::{Command, Distributor, Invocation, Job, Listing, Order, Sent};
 use wavetrain_ports::failure::{Class, Failure};
 use wavetrain_ports::fleet::Fleet;
@@ -290,7 +291,22 @@ impl Metrics for Aws {
         self.deaf(site, "alarms").map(|_| Vec::new())
     }
 
+    async fn changes(&self, site: &Site, _: &str, _: Window) -> Result<Vec<AlarmChange>, Failure> {
+        self.deaf(site, "changes").map(|_| Vec::new())
+    }
+
     async fn data(&self, site: &Site, _: &[Question], _: Seconds, _: Window) -> Result<Vec<Answer>, Failure> {
         self.deaf(site, "data").map(|_| Vec::new())
+    }
+}
+
+#[async_trait]
+impl ComplianceBook for Aws {
+    async fn summaries(&self, site: &Site, _: &[String]) -> Result<Vec<(NodeId, Compliance)>, Failure> {
+        self.deaf(site, "summaries").map(|_| Vec::new())
+    }
+
+    async fn items(&self, site: &Site, _: &NodeId, _: &[String]) -> Result<Vec<Compliance>, Failure> {
+        self.deaf(site, "items").map(|_| Vec::new())
     }
 }

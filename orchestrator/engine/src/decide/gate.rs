@@ -26,7 +26,7 @@ pub(super) fn measured(
     }
     let which = Which::Planned(gate);
     let record = state.gate(which, scope);
-    let case = Case { plan, state, scope, record };
+    let case = Case { plan, state, scope, record, now };
     let judgement = gate::judge(case, spec, readings);
     let verdict = judgement.verdict;
     let samples = record.map_or(0, |record| record.samples) + 1;

@@ -1,7 +1,7 @@
 //! Waves: when they open, settle, earn their bake and pass.
 
 use super::{budget, gate, restore};
-use crate::gate::first_look;
+use crate::gate::{concerns, first_look};
 use std::collections::BTreeSet;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Verdict, Which};
@@ -64,7 +64,7 @@ fn waiting(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> Vec<E
     if plan.waves[wave.at()].size == 0 {
         return vec![Event::WaveOpened { wave }, Event::WaveSettled { wave }];
     }
-    let has_blockers = plan.spec.gates.iter().any(|gate| gate.blocker && gate.judges(wave));
+    let has_blockers = judges(plan, wave).any(|(_, gate)| gate.blocker);
     vec![if has_blockers { Event::WaveBlocked { wave } } else { Event::WaveOpened { wave } }]
 }
 
@@ -152,9 +152,14 @@ pub(super) fn has_work(plan: &Plan, state: &State, site: SiteIndex) -> bool {
     state.open.values().any(|open| open.intent.site == site) || state.waves.iter().any(waits)
 }
 
-/// The gates that have a say about a wave.
+/// The gates that have a say about a wave, as far as it has nodes where they look.
 fn judges(plan: &Plan, wave: WaveIndex) -> impl Iterator<Item = (GateIndex, &Gate)> {
-    let gates = plan.spec.gates.iter().enumerate().filter(move |(_, spec)| spec.judges(wave));
+    let gates = plan
+        .spec
+        .gates
+        .iter()
+        .enumerate()
+        .filter(move |(_, spec)| spec.judges(wave) && concerns(plan, spec, wave));
     gates.map(|(index, spec)| (GateIndex(index as u16), spec))
 }
 

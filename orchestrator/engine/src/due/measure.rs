@@ -18,7 +18,8 @@ pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
     }
     for (index, spec) in plan.spec.gates.iter().enumerate() {
         let gate = GateIndex(index as u16);
-        for Place { scope, sites, start, since } in places(plan, state, gate) {
+        for Place { scope, mut sites, start, since } in places(plan, state, gate) {
+            sites.retain(|site| gate::sees_site(plan, spec, *site));
             let record = state.gate(Which::Planned(gate), scope);
             if sites.is_empty() || matches!(scope, Scope::Wave(_)) && is_done(spec, record, since) {
                 continue;
@@ -28,7 +29,18 @@ pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
             match gate::window(spec, start, now) {
                 Some(window) if next <= now => {
                     let Arms { upgraded, untouched } = gate::arms(plan, state, spec, scope);
-                    due.measure.push(Measurement { gate, scope, sites, window, upgraded, untouched });
+                    let nodes = gate::asked(plan, state, spec, scope);
+                    let unseen_from = record.and_then(|record| record.seen_until).max(start);
+                    due.measure.push(Measurement {
+                        gate,
+                        scope,
+                        sites,
+                        window,
+                        upgraded,
+                        untouched,
+                        nodes,
+                        unseen_from,
+                    });
                 }
                 Some(_) => due.look_again(next),
                 None => due.look_again(next.max(now.plus(spec.every))),

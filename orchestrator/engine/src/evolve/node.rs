@@ -134,7 +134,13 @@ pub(super) fn requeued(plan: &Plan, state: &mut State, until: Timestamp, nodes: 
     }
 }
 
-pub(super) fn finished(plan: &Plan, state: &mut State, outcome: Outcome, touch: Touch, nodes: &[NodeIndex]) {
+pub(super) fn finished(
+    plan: &Plan,
+    state: &mut State,
+    (outcome, touch): (Outcome, Touch),
+    nodes: &[NodeIndex],
+    at: Timestamp,
+) {
     for node in nodes {
         leave_queue(plan, state, *node);
         let record = &mut state.nodes[node.at()];
@@ -142,6 +148,7 @@ pub(super) fn finished(plan: &Plan, state: &mut State, outcome: Outcome, touch: 
         // A node that is tried again keeps what an earlier attempt may have left on it.
         record.touch = record.touch.max(touch);
         record.attempts = 0;
+        record.finished_at = at;
         let stratum = plan.nodes[node.at()].stratum;
         state.waves[wave_of(plan, *node).at()].tally.add(outcome, 1);
         state.strata[stratum.at()].add(outcome, 1);

@@ -1,16 +1,16 @@
 //! CloudWatch alarms: none may be in ALARM, or not in the combination that the plan file names.
 
-use super::{Case, Judgement};
+use super::Judgement;
 use std::collections::BTreeMap;
 use wavetrain_model::expression::{Expression, Given};
 use wavetrain_model::gate::{Alarm, AlarmState, Verdict};
 use wavetrain_model::spec::{Alarms, InsufficientData};
 
 /// Judges the alarms of one site.
-pub(super) fn judge(case: Case<'_>, alarms: &Alarms, place: &str, found: &[Alarm]) -> Judgement {
+pub(super) fn judge(alarms: &Alarms, place: &str, found: &[Alarm]) -> Judgement {
     let is_missing = |name: &&String| !found.iter().any(|alarm| alarm.name == **name);
     let missing: Vec<&String> = alarms.names.iter().filter(is_missing).collect();
-    let judgement = present(case, alarms, place, found, &missing);
+    let judgement = present(alarms, place, found, &missing);
     match missing.first() {
         // What is bad is bad, whatever else could not be found.
         Some(missing) if judgement.verdict != Verdict::Fail => {
@@ -20,12 +20,12 @@ pub(super) fn judge(case: Case<'_>, alarms: &Alarms, place: &str, found: &[Alarm
     }
 }
 
-fn present(case: Case<'_>, alarms: &Alarms, place: &str, found: &[Alarm], missing: &[&String]) -> Judgement {
+fn present(alarms: &Alarms, place: &str, found: &[Alarm], missing: &[&String]) -> Judgement {
     if found.is_empty() {
         return Judgement::new(Verdict::Inconclusive, format!("{place}no alarm matches"));
     }
     let judged: Vec<(&Alarm, Verdict, String)> =
-        found.iter().filter_map(|alarm| one(case, alarms, place, alarm)).collect();
+        found.iter().filter_map(|alarm| one(alarms, place, alarm)).collect();
     if let Some(rule) = &alarms.fail_if {
         return composed(place, rule, &judged, missing);
     }
@@ -39,26 +39,25 @@ fn present(case: Case<'_>, alarms: &Alarms, place: &str, found: &[Alarm], missin
 }
 
 /// One alarm by itself; None when it is left out.
-fn one<'a>(
-    case: Case<'_>,
-    alarms: &Alarms,
-    place: &str,
-    alarm: &'a Alarm,
-) -> Option<(&'a Alarm, Verdict, String)> {
+fn one<'a>(alarms: &Alarms, place: &str, alarm: &'a Alarm) -> Option<(&'a Alarm, Verdict, String)> {
     let name = &alarm.name;
+    let was = |wanted: AlarmState| alarm.meanwhile.iter().find(move |change| change.to == wanted);
     let (verdict, sentence) = match &alarm.state {
-        AlarmState::Ok => {
-            // It fired and recovered between two looks: OK now is not OK throughout.
-            let flapped = case.record.is_some_and(|record| {
-                record.last == Verdict::Pass && alarm.transitioned_at.is_some_and(|at| at > record.last_at)
-            });
-            if flapped {
-                (Verdict::Fail, format!("{place}alarm {name} left OK and came back between two looks"))
-            } else {
-                (Verdict::Pass, format!("{place}alarm {name} is OK"))
-            }
-        }
         AlarmState::Alarm => (Verdict::Fail, format!("{place}alarm {name} is in ALARM: {}", alarm.reason)),
+        // It fired and recovered between two looks: OK now is not OK throughout.
+        AlarmState::Ok | AlarmState::InsufficientData if let Some(change) = was(AlarmState::Alarm) => (
+            Verdict::Fail,
+            format!("{place}alarm {name} went into ALARM at {} and left it between two looks", change.at),
+        ),
+        AlarmState::Ok => match was(AlarmState::InsufficientData).map(|_| alarms.insufficient_data) {
+            None | Some(InsufficientData::Ignore) => (Verdict::Pass, format!("{place}alarm {name} is OK")),
+            Some(InsufficientData::Fail) => {
+                (Verdict::Fail, format!("{place}alarm {name} had no data between two looks"))
+            }
+            Some(InsufficientData::Inconclusive) => {
+                (Verdict::Inconclusive, format!("{place}alarm {name} had too little data between two looks"))
+            }
+        },
         AlarmState::InsufficientData => match alarms.insufficient_data {
             InsufficientData::Ignore => return None,
             InsufficientData::Fail => (Verdict::Fail, format!("{place}alarm {name} has no data")),

@@ -3,7 +3,7 @@
 //! Each node counts once, with its mean: values of one node minutes apart are not independent of each other. A gate looks again
 //! and again, so each look may only spend a part of the level ([`level_of_look`]); that holds whatever the looks have in common.
 
-use super::{Case, Judgement, condition};
+use super::{Case, Judgement, condition, sight};
 use crate::statistics::power::{Demand, detectable_effect, detectable_rise};
 use crate::statistics::proportion::{Proportion, fisher_test};
 use crate::statistics::rank::{Method, mann_whitney};
@@ -43,7 +43,9 @@ pub(crate) fn arms(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Arm
             Scope::Wave(wave) | Scope::Blocker(wave) => plan.nodes[node.at()].wave == Some(wave),
             Scope::Guard => true,
         };
-        of_scope && matches!(forward, Forward::Finished(Outcome::Succeeded | Outcome::Already))
+        of_scope
+            && sight::sees(plan, gate, *node)
+            && matches!(forward, Forward::Finished(Outcome::Succeeded | Outcome::Already))
     };
     // By rank, so that every stratum is heard when there are more than can be asked.
     let mut candidates: Vec<NodeIndex> = plan.node_indices().filter(is_upgraded).collect();
@@ -81,7 +83,7 @@ pub(super) fn judge(case: Case<'_>, compare: &Compare, readings: &[Reading]) -> 
             Err(message) => {
                 return Judgement::new(Verdict::Error, format!("{place}could not be measured: {message}"));
             }
-            Ok(Found::Alarms(_) | Found::Answer { .. }) => {
+            Ok(Found::Alarms(_) | Found::Answer { .. } | Found::Compliance { .. } | Found::Probed(_)) => {
                 return Judgement::new(Verdict::Error, format!("{place}was asked something else"));
             }
             Ok(Found::Series(all)) => {

@@ -1,12 +1,22 @@
 //! What of a measurement goes into the log.
 
-use wavetrain_model::gate::{AlarmState, Found, Reading};
+use wavetrain_model::gate::{AlarmState, Found, Reading, Standing};
 
-/// Alarms, or points, of one measurement that the log keeps.
+/// Alarms, points or nodes of one measurement that the log keeps.
 const MOST: usize = 1_000;
 
 /// Bytes of an HTTP answer that the log keeps.
 const BODY_BYTES: usize = 2_048;
+
+/// Changes of one alarm's state that the log keeps.
+const CHANGES: usize = 20;
+
+/// Nodes by how little their compliance leaves to be desired.
+fn goodness(standing: &Standing) -> u8 {
+    let is_bad = standing.types.iter().any(|one| one.compliant == Some(false));
+    let is_silent = standing.types.iter().all(|one| one.compliant.is_none());
+    if is_bad { 0 } else { 2 - u8::from(is_silent) }
+}
 
 /// The readings, cut to what a log can hold when a gate is measured every minute in thousands of sites: what is bad first, of
 /// series the newest points.
@@ -17,6 +27,10 @@ pub(crate) fn kept(readings: &[Reading]) -> Vec<Reading> {
             Found::Alarms(mut alarms) => {
                 alarms.sort_by_key(|alarm| alarm.state == AlarmState::Ok);
                 alarms.truncate(room);
+                for alarm in &mut alarms {
+                    let surplus = alarm.meanwhile.len().saturating_sub(CHANGES);
+                    alarm.meanwhile.drain(..surplus);
+                }
                 room -= alarms.len();
                 Found::Alarms(alarms)
             }
@@ -29,6 +43,18 @@ pub(crate) fn kept(readings: &[Reading]) -> Vec<Reading> {
                     room -= series.points.len();
                 }
                 Found::Series(all)
+            }
+            Found::Compliance { mut nodes, left_out } => {
+                nodes.sort_by_key(goodness);
+                let dropped = nodes.len().saturating_sub(room);
+                nodes.truncate(room);
+                room -= nodes.len();
+                Found::Compliance { nodes, left_out: left_out.saturating_add(dropped as u32) }
+            }
+            Found::Probed(mut nodes) => {
+                nodes.truncate(room);
+                room -= nodes.len();
+                Found::Probed(nodes)
             }
             Found::Answer { status, mut body } => {
                 body.truncate(body.floor_char_boundary(BODY_BYTES));

@@ -12,9 +12,12 @@
 mod alarms;
 mod answer;
 mod compare;
+mod compliance;
 mod condition;
 mod kept;
 mod metric;
+mod share;
+mod sight;
 
 use metric::Rule;
 use wavetrain_model::gate::{Evidence, Found, Reading, Scope, Verdict, Window};
@@ -26,6 +29,7 @@ use wavetrain_model::time::{Seconds, Timestamp};
 
 pub(crate) use compare::{Arms, arms, detectable, too_few};
 pub(crate) use kept::kept;
+pub(crate) use sight::{asked, concerns, sees_site};
 
 /// What is judged, and what is known beside the readings.
 #[derive(Clone, Copy)]
@@ -34,6 +38,7 @@ pub(crate) struct Case<'a> {
     pub(crate) state: &'a State,
     pub(crate) scope: Scope,
     pub(crate) record: Option<&'a GateRecord>,
+    pub(crate) now: Timestamp,
 }
 
 /// What one measurement says.
@@ -52,8 +57,10 @@ impl Judgement {
 
 /// Judges one measurement.
 pub(crate) fn judge(case: Case<'_>, gate: &Gate, readings: &[Reading]) -> Judgement {
-    if let Check::Compare(compare) = &gate.check {
-        return compare::judge(case, compare, readings);
+    match &gate.check {
+        Check::Compare(compare) => return compare::judge(case, compare, readings),
+        Check::Compliance(check) => return compliance::judge(case, gate, check, readings),
+        Check::Alarms(_) | Check::Metric(_) | Check::Prometheus(_) | Check::Http(_) => {}
     }
     let judged = readings.iter().map(|reading| {
         let place = place(case.plan, reading.site);
@@ -79,7 +86,7 @@ pub(crate) fn judge(case: Case<'_>, gate: &Gate, readings: &[Reading]) -> Judgem
 
 fn one(case: Case<'_>, gate: &Gate, place: &str, site: Option<SiteIndex>, found: &Found) -> Judgement {
     match (&gate.check, found) {
-        (Check::Alarms(alarms), Found::Alarms(found)) => alarms::judge(case, alarms, place, found),
+        (Check::Alarms(alarms), Found::Alarms(found)) => alarms::judge(alarms, place, found),
         (Check::Metric(metric), Found::Series(found)) => {
             let rule = Rule { condition: &metric.condition, minimum_samples: metric.minimum_samples };
             metric::judge(rule, place, nodes(case, site), found)
@@ -89,9 +96,7 @@ fn one(case: Case<'_>, gate: &Gate, place: &str, site: Option<SiteIndex>, found:
             metric::judge(rule, place, nodes(case, site), found)
         }
         (Check::Http(http), Found::Answer { status, body }) => answer::judge(http, *status, body),
-        (_, Found::Alarms(_) | Found::Series(_) | Found::Answer { .. }) => {
-            Judgement::new(Verdict::Error, format!("{place}was asked something else"))
-        }
+        (_, _) => Judgement::new(Verdict::Error, format!("{place}was asked something else")),
     }
 }
 
@@ -128,6 +133,7 @@ pub(crate) fn query(gate: &Gate) -> String {
         Check::Compare(compare) => compare::query(compare),
         Check::Prometheus(prometheus) => format!("{} at {}", prometheus.query, shown(&prometheus.url)),
         Check::Http(http) => format!("GET {}", shown(&http.url)),
+        Check::Compliance(check) => compliance::query(check),
     }
 }
 
@@ -144,6 +150,7 @@ pub(crate) fn threshold(gate: &Gate) -> String {
         Check::Compare(compare) => compare::threshold(compare),
         Check::Prometheus(prometheus) => condition::sentence(&prometheus.condition),
         Check::Http(http) => condition::sentence(&http.condition),
+        Check::Compliance(check) => compliance::threshold(check),
     }
 }
 
@@ -165,7 +172,7 @@ fn nodes(case: Case<'_>, site: Option<SiteIndex>) -> u32 {
 /// From the moment a gate may first look at something to its first look: before that there can be nothing to see.
 pub(crate) fn first_look(gate: &Gate) -> Seconds {
     let ripe = match &gate.check {
-        Check::Alarms(_) | Check::Http(_) => 0,
+        Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) => 0,
         Check::Prometheus(prometheus) => prometheus.window.0,
         // One whole period lies within any two.
         Check::Metric(Metric { lag, period, .. }) | Check::Compare(Compare { lag, period, .. }) => {
@@ -178,7 +185,7 @@ pub(crate) fn first_look(gate: &Gate) -> Seconds {
 /// What a look at `now` covers, of a time that begins at `start`; None: nothing yet.
 pub(crate) fn window(gate: &Gate, start: Option<Timestamp>, now: Timestamp) -> Option<Window> {
     match &gate.check {
-        Check::Alarms(_) | Check::Http(_) => Some(Window { from: now, until: now }),
+        Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) => Some(Window { from: now, until: now }),
         // The query alone knows what it looks at: before a whole window lies behind the start, it would see older times.
         Check::Prometheus(prometheus) => {
             let from = Timestamp(now.0.saturating_sub(ms(prometheus.window)));

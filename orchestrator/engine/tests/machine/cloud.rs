@@ -7,7 +7,7 @@ use wavetrain_engine::{decide, due, evolve};
 use wavetrain_model::agent::Status;
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::fleet::{Architecture, Platform, Site};
-use wavetrain_model::gate::{Alarm, AlarmState, Found, Reading};
+use wavetrain_model::gate::{Alarm, AlarmChange, AlarmState, Found, Reading};
 use wavetrain_model::id::{
     AccountId, BatchIndex, CommandId, Digest, IntentId, NodeId, NodeIndex, Region, SiteIndex, StratumIndex,
     VersionIndex, WaveIndex,
@@ -59,6 +59,8 @@ pub(crate) struct Cloud {
     pub(crate) alarm: AlarmState,
     /// What CloudWatch's metrics say; unless given, there is no data.
     pub(crate) metrics: Option<MetricSource>,
+    /// What the alarm went into since the last look.
+    pub(crate) meanwhile: Vec<AlarmChange>,
     /// Most nodes ever in flight at once.
     pub(crate) peak_in_flight: u32,
     running: Vec<Running>,
@@ -128,6 +130,8 @@ pub(crate) fn alarm_gate() -> spec::Gate {
         consecutive_error_limit: 4,
         consecutive_success_limit: 1,
         deadline: Seconds::hours(1),
+        within: spec::Within::default(),
+        per: None,
     }
 }
 
@@ -320,6 +324,7 @@ impl Cloud {
             now: Timestamp(1_000_000),
             alarm: AlarmState::Ok,
             metrics: None,
+            meanwhile: Vec::new(),
             peak_in_flight: 0,
             running: Vec::new(),
             commands: 0,
@@ -417,13 +422,20 @@ impl Cloud {
                 state: self.alarm.clone(),
                 transitioned_at: None,
                 reason: "threshold crossed".to_owned(),
+                meanwhile: std::mem::take(&mut self.meanwhile),
             };
             let found = match (&self.plan.spec.gates[measurement.gate.at()].check, &mut self.metrics) {
                 (spec::Check::Alarms(_), _) => Ok(Found::Alarms(vec![alarm])),
                 (_, None) => Ok(Found::Series(Vec::new())),
                 (_, Some(metrics)) => metrics(&measurement),
             };
-            let reading = |site: &SiteIndex| Reading { site: Some(*site), found: found.clone() };
+            let reading = |site: &SiteIndex| {
+                let mut found = found.clone();
+                if let Ok(Found::Compliance { nodes, .. }) = &mut found {
+                    nodes.retain(|standing| self.plan.site_of(standing.node) == *site);
+                }
+                Reading { site: Some(*site), found }
+            };
             let readings = measurement.sites.iter().map(reading).collect();
             let (gate, scope, window) = (measurement.gate, measurement.scope, measurement.window);
             self.input(&Input::Measured { gate, scope, window, readings });

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod gates;
+mod nodes;
 mod odd;
 mod prefixes;
 mod recovery;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use wavetrain_model::fleet::Site;
-use wavetrain_model::gate::{Alarm, AlarmState, Level, Point, Series, Window};
+use wavetrain_model::gate::{Alarm, AlarmChange, AlarmState, Level, Point, Series, Window};
 use wavetrain_model::spec::Ask;
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::failure::Failure;
@@ -13,8 +13,9 @@ use wavetrain_ports::metrics::{Answer, Metrics, Question};
 use crate::api::Response;
 use crate::api::Timestamp as Moment;
 use crate::api::cloudwatch::{
-    AlarmType, DescribeAlarmsInput, Dimension, GetMetricDataInput, Metric, MetricDataQuery, MetricDataResult,
-    MetricStat, Response as CloudWatch, StateValue, StatusCode,
+    AlarmHistoryItem, AlarmType, DescribeAlarmHistoryInput, DescribeAlarmsInput, Dimension,
+    GetMetricDataInput, Metric, MetricDataQuery, MetricDataResult, MetricStat, Response as CloudWatch,
+    StateValue, StatusCode,
 };
 
 use super::SimulatedCloud;
@@ -42,6 +43,33 @@ impl Metrics for SimulatedCloud {
             self.collect(site, &input, &mut found)?;
         }
         Ok(found.into_values().collect())
+    }
+
+    async fn changes(&self, site: &Site, alarm: &str, window: Window) -> Result<Vec<AlarmChange>, Failure> {
+        let (mut token, mut changes) = (None, Vec::new());
+        loop {
+            let input = DescribeAlarmHistoryInput {
+                alarm_name: Some(alarm.to_owned()),
+                alarm_types: Some(AlarmType::WORDS.iter().map(|word| (*word).to_owned()).collect()),
+                history_item_type: Some("StateUpdate".to_owned()),
+                start_date: Some(Moment::from_millis(window.from.0)),
+                end_date: Some(Moment::from_millis(window.until.0)),
+                max_records: Some(100),
+                next_token: token,
+                scan_by: Some("TimestampAscending".to_owned()),
+                ..Default::default()
+            };
+            let Response::CloudWatch(CloudWatch::DescribeAlarmHistory(page)) =
+                self.call(site, Effect::Read, input)?
+            else {
+                return Err(nonsense("DescribeAlarmHistory", Effect::Read));
+            };
+            changes.extend(page.alarm_history_items.iter().map(change));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(changes);
+            }
+        }
     }
 
     async fn data(
@@ -110,6 +138,12 @@ fn query(question: &Question, period: Seconds) -> MetricDataQuery {
     query
 }
 
+fn change(item: &AlarmHistoryItem) -> AlarmChange {
+    let word = item.history_summary.rsplit(' ').next().unwrap_or_default();
+    let to = StateValue::from_word(word).map_or_else(|| AlarmState::Other(word.to_owned()), as_model);
+    AlarmChange { at: Timestamp(item.timestamp.as_millis()), to }
+}
+
 /// One series as far as pages have brought it.
 struct Gathered {
     series: Series,
@@ -172,6 +206,7 @@ impl SimulatedCloud {
                     state: as_model(state),
                     transitioned_at: at.map(|at| Timestamp(at.as_millis())),
                     reason: reason.unwrap_or_default(),
+                    meanwhile: Vec::new(),
                 };
                 found.insert(name, alarm);
             }

@@ -4,6 +4,7 @@
 //! so that a run over this door meets the same faults as one over the wire. What is left out is only bytes.
 
 mod clock;
+mod compliance;
 mod distributor;
 mod failure;
 mod fleet;

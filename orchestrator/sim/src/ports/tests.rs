@@ -2,11 +2,12 @@
 
 use wavetrain_model::agent::Status;
 use wavetrain_model::fleet::{Platform, TagMatch};
-use wavetrain_model::gate::Window;
+use wavetrain_model::gate::{AlarmState, Window};
 use wavetrain_model::id::{AccountId, NodeId, Region, SiteIndex, TagMatchIndex};
 use wavetrain_model::spec::{Ask, InstallMode};
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::clock::Clock;
+use wavetrain_ports::compliance::ComplianceBook;
 use wavetrain_ports::distributor::{Distributor, Job, Order, Sent};
 use wavetrain_ports::fleet::Fleet;
 use wavetrain_ports::metrics::{Metrics, Question};
@@ -178,4 +179,41 @@ async fn metric_data_come_whole_over_short_pages_and_partial_data_are_not_comple
     });
     let answers = cloud.data(&site(SPOKE), &questions, Seconds(60), window).await.expect("answered");
     assert!(answers.iter().all(|answer| !answer.series.complete));
+}
+
+#[tokio::test]
+async fn compliance_says_the_same_for_all_nodes_at_once_and_for_each() {
+    let scans = "compliance: [{ id: KB1, severity: HIGH, non_compliant: 0.5 }, { id: KB2, severity: LOW, non_compliant: 0.5 }]\n";
+    let (_, cloud) = cloud(&format!(
+        "{scans}faults: [{{ operations: [ListResourceComplianceSummaries], short_pages: true }}]\n"
+    ));
+    let types = ["Patch".to_owned()];
+    let rows = cloud.summaries(&site(SPOKE), &types).await.expect("listed");
+    assert!(rows.len() > 5 && rows.iter().any(|(_, row)| row.compliant == Some(false)));
+    for (node, row) in rows {
+        let items = cloud.items(&site(SPOKE), &node, &types).await.expect("listed");
+        assert_eq!((items[0].compliant, &items[0].bad), (row.compliant, &row.bad));
+        assert!(items[0].at <= row.at);
+    }
+    let gone = NodeId::new("i-00000000000000000");
+    assert_eq!(cloud.items(&site(SPOKE), &gone, &types).await.expect("nobody"), []);
+}
+
+#[tokio::test]
+async fn an_alarm_tells_what_it_went_into_meanwhile() {
+    let (world, cloud) = cloud(
+        "alarms: [{ name: other, changes: [{ after_seconds: 600, state: ALARM }, { after_seconds: 660, state: OK }] }]\n",
+    );
+    let from = Timestamp(world.with(|world| world.now().millis()));
+    world.with(|world| world.advance_to(world.start().plus_seconds(1200)));
+    let until = Timestamp(world.with(|world| world.now().millis()));
+    let alarms = cloud.alarms(&site(SPOKE), &[], Some("other")).await.expect("listed");
+    assert_eq!(alarms[0].state, AlarmState::Ok);
+    let changes = cloud.changes(&site(SPOKE), "other", Window { from, until }).await.expect("told");
+    assert_eq!(
+        changes.iter().map(|change| change.to.clone()).collect::<Vec<_>>(),
+        [AlarmState::Alarm, AlarmState::Ok]
+    );
+    let later = Window { from: until, until };
+    assert_eq!(cloud.changes(&site(SPOKE), "other", later).await.expect("told"), []);
 }

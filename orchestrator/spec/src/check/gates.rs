@@ -1,6 +1,6 @@
 //! Gates.
 
-use super::{distinct, metrics, servers};
+use super::{distinct, metrics, nodes, servers, waves};
 use crate::code;
 use crate::file;
 use crate::problem::{Problems, quoted};
@@ -10,16 +10,25 @@ use crate::text::{CelText, Name};
 use std::collections::BTreeMap;
 use wavetrain_model::expression::{Error, Expression};
 use wavetrain_model::id::WaveIndex;
-use wavetrain_model::spec::{Alarms, Check, Gate};
+use wavetrain_model::spec::{Alarms, Check, Fleet, Gate};
 
 type Written<const MAX: usize> = Option<Placed<List<file::Gate, 0, MAX>>>;
 
+/// What a gate can refer to.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// Names of the plan file's waves, in order.
+    pub waves: &'a [&'a str],
+    /// The fleet, if it is usable.
+    pub fleet: Option<&'a Fleet>,
+    /// Whether the package has a probe.
+    pub has_probe: bool,
+}
+
 /// The gates; None when one of them is unusable.
-///
-/// `waves` are the names of the plan file's waves, in order.
 pub fn check<const MAX: usize>(
     written: Written<MAX>,
-    waves: &[&str],
+    around: Around<'_>,
     problems: &mut Problems,
 ) -> Option<Vec<Gate>> {
     let Some(written) = written else { return Some(Vec::new()) };
@@ -35,13 +44,13 @@ pub fn check<const MAX: usize>(
             );
         }
     }
-    let gates: Vec<_> = written.value.0.into_iter().map(|placed| gate(placed, waves, problems)).collect();
+    let gates: Vec<_> = written.value.0.into_iter().map(|placed| gate(placed, around, problems)).collect();
     gates.into_iter().collect()
 }
 
 fn gate(
     Placed { value: written, span }: Placed<file::Gate>,
-    waves: &[&str],
+    around: Around<'_>,
     problems: &mut Problems,
 ) -> Option<Gate> {
     if written.deadline.value.0 < written.every.value.0 {
@@ -71,7 +80,8 @@ fn gate(
             "make two gates of it, each with a name",
         ),
     }
-    let judged = written.waves.map(|judged| of_waves(judged.value.0, waves, problems)).unwrap_or_default();
+    let judged =
+        written.waves.map(|judged| of_waves(judged.value.0, around.waves, problems)).unwrap_or_default();
     // Of two kinds, which was reported, both are looked at, so that nothing waits for the next run.
     let alarms = written.alarms.map(|alarms| Check::Alarms(check_alarms(alarms, problems)));
     let metric = written.metric.and_then(|metric| metrics::check(metric, problems)).map(Check::Metric);
@@ -80,8 +90,14 @@ fn gate(
     let prometheus = written.prometheus.and_then(|ask| servers::prometheus(ask, problems));
     let http = written.http.and_then(|ask| servers::http(ask, problems));
     let check = alarms.or(metric).or(compare.map(Check::Compare));
-    let check = check.or(prometheus.map(Check::Prometheus)).or(http.map(Check::Http))?;
+    let compliance =
+        written.compliance.and_then(|ask| nodes::compliance(ask, is_blocker, around.has_probe, problems));
+    let check = check.or(prometheus.map(Check::Prometheus)).or(http.map(Check::Http));
+    let check = check.or(compliance.map(Check::Compliance))?;
+    nodes::scope(&check, written.within.as_ref(), written.per.as_ref(), problems);
     Some(Gate {
+        within: waves::within(written.within.as_ref(), around.fleet, problems),
+        per: written.per.map(|per| per.value.0),
         check,
         name: written.name?.value.text,
         guard: written.guard.value.0,

@@ -6,6 +6,7 @@ mod gates;
 mod graph;
 mod limits;
 mod metrics;
+mod nodes;
 mod package;
 mod population;
 mod servers;
@@ -30,7 +31,12 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
         package::fits_fleet(package, fleet, problems);
     }
     let names: Vec<&str> = written.waves.iter().flat_map(|waves| &waves.value.0).map(wave_name).collect();
-    let gates = gates::check(written.gates, &names, problems);
+    let around = gates::Around {
+        waves: &names,
+        fleet: fleet.as_ref().map(|fleet| &fleet.value),
+        has_probe: package.as_ref().is_none_or(|package| package.value.probe.is_some()),
+    };
+    let gates = gates::check(written.gates, around, problems);
     let has_alarms = gates.as_ref().is_some_and(|gates| {
         gates.iter().any(|gate| matches!(gate.check, Check::Alarms(_)) && !gate.dry_run)
     });

@@ -198,7 +198,12 @@ fn tag_wave(written: &file::Wave, after: &[usize], tag_span: Span, problems: &mu
     }
 }
 
-fn within(written: Option<&Placed<file::Where>>, fleet: Option<&Fleet>, problems: &mut Problems) -> Within {
+/// A restriction; what is outside of the fleet is reported.
+pub(super) fn within(
+    written: Option<&Placed<file::Where>>,
+    fleet: Option<&Fleet>,
+    problems: &mut Problems,
+) -> Within {
     let Some(Placed { value: written, .. }) = written else { return Within::default() };
     if let Some(fleet) = fleet {
         let accounts: BTreeSet<&str> = fleet.accounts.iter().map(AccountId::as_str).collect();

@@ -1,14 +1,14 @@
 //! Gates as they are written.
 
-use super::{DAY, HOUR, MINUTE};
+use super::{DAY, HOUR, MINUTE, Where, YEAR};
 use crate::scalar::{Length, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, Table, shape};
 use crate::text::{
-    AlarmName, CelText, DimensionText, MathText, MetricText, Name, NamespaceText, QueryId, QueryText,
-    Statistic, UrlText, VariableName,
+    AlarmName, CelText, ComplianceType, DimensionText, MathText, MetricText, Name, NamespaceText, QueryId,
+    QueryText, SeverityWord, Statistic, UrlText, VariableName,
 };
 use wavetrain_model::limit;
-use wavetrain_model::spec::{InsufficientData, Worse};
+use wavetrain_model::spec::{InsufficientData, Per, Worse};
 
 /// Kinds of checks that a gate can name, those of other versions included.
 pub const GATE_KINDS: [&str; 8] =
@@ -21,7 +21,7 @@ type Dimensions = Table<Text<DimensionText>, Text<DimensionText>, 0, 30>;
 
 shape! {
     /// A check between waves: one kind of check, and how often and how patiently it is made.
-    Gate = "a gate", oneOf ["alarms", "metric", "compare", "prometheus", "http"]; later ["compliance", "probe", "approval"]
+    Gate = "a gate", oneOf ["alarms", "metric", "compare", "prometheus", "http", "compliance"]; later ["probe", "approval"]
     "this version has no such gate yet; a probe belongs in `package`, an approval into a wave" {
         /// Name of the gate.
         required name "name": Text<Name>;
@@ -43,6 +43,13 @@ shape! {
         optional prometheus "prometheus": Prometheus;
         /// A JSON document behind a URL.
         optional http "http": Http;
+        /// SSM compliance of single nodes, and what their probes printed.
+        optional compliance "compliance": Compliance;
+        /// Restricts where the gate looks: sites, and nodes where it asks about single ones. A wave without such nodes passes it.
+        optional within "where": Where;
+        /// What is judged by itself, where the gate asks about single nodes: every `site`, or every `stratum` (site, platform and
+        /// architecture); the worst counts. All nodes together unless given.
+        optional per "per": Word<Per>;
         /// Time between two measurements.
         defaulted every "every": Length<10, DAY> = "1m";
         /// Time until the first measurement.
@@ -138,6 +145,24 @@ shape! {
         defaulted nodes "nodes": Whole<2, 500> = "50";
         /// With fewer nodes on a side, nothing is said.
         defaulted minimum_nodes "minimum_nodes": Whole<2, 500> = "10";
+    }
+}
+
+shape! {
+    /// SSM compliance of single nodes: only what was found out after a node's install counts.
+    Compliance = "a compliance check" {
+        /// `Association`, `Patch` or `Custom:NAME`; each of them must have been reported.
+        optional types "types": List<Text<ComplianceType>, 1, 20>;
+        /// Severities that count as bad; all unless given.
+        optional severities "severities": List<Text<SeverityWord>, 1, 5>;
+        /// Whether the package's probe must have found the version, too.
+        defaulted truth "truth": Switch = "no";
+        /// Fewer good nodes among those that report are bad.
+        defaulted at_least "at_least": Share = "98%";
+        /// With fewer reporting nodes, nothing is said.
+        defaulted minimum_reporting "minimum_reporting": Share = "90%";
+        /// Before a wave: older evidence does not count.
+        defaulted max_age "max_age": Length<MINUTE, YEAR> = "2d";
     }
 }
 

@@ -13,7 +13,7 @@ use wavetrain_model::spec::{InstallMode, Reaction};
 
 mod gate;
 
-pub use gate::{Alarms, Compare, GATE_KINDS, Gate, Http, Metric, Prometheus, Query};
+pub use gate::{Alarms, Compare, Compliance, GATE_KINDS, Gate, Http, Metric, Prometheus, Query};
 
 /// Seconds in a minute, an hour, a day; a year bounds every length of time.
 const MINUTE: u32 = 60;

@@ -5,9 +5,10 @@ use crate::stories::chronicle::{Command, Kind, What};
 use crate::stories::draw::Death;
 use async_trait::async_trait;
 use wavetrain_model::fleet::{Node, PackageView, Site, TagMatch};
-use wavetrain_model::gate::{Alarm, Window};
-use wavetrain_model::id::{AccountId, CommandId, SiteIndex};
+use wavetrain_model::gate::{Alarm, AlarmChange, Compliance, Window};
+use wavetrain_model::id::{AccountId, CommandId, NodeId, SiteIndex};
 use wavetrain_model::time::{Seconds, Timestamp};
+use wavetrain_ports::compliance::ComplianceBook;
 use wavetrain_ports::distributor::{Distributor, Invocation, Listing, Order, Sent};
 use wavetrain_ports::failure::Failure;
 use wavetrain_ports::fleet::Fleet;
@@ -92,6 +93,13 @@ impl Metrics for Door {
         alarms
     }
 
+    async fn changes(&self, site: &Site, alarm: &str, window: Window) -> Result<Vec<AlarmChange>, Failure> {
+        self.0.call().await;
+        let changes = self.0.cloud.changes(site, alarm, window).await;
+        self.0.answer().await;
+        changes
+    }
+
     async fn data(
         &self,
         site: &Site,
@@ -134,5 +142,22 @@ impl Fleet for Door {
 
     async fn check_documents(&self, site: &Site, names: &[&str]) -> Result<(), Failure> {
         self.0.cloud.check_documents(site, names).await
+    }
+}
+
+#[async_trait]
+impl ComplianceBook for Door {
+    async fn summaries(&self, site: &Site, types: &[String]) -> Result<Vec<(NodeId, Compliance)>, Failure> {
+        self.0.call().await;
+        let rows = self.0.cloud.summaries(site, types).await;
+        self.0.answer().await;
+        rows
+    }
+
+    async fn items(&self, site: &Site, node: &NodeId, types: &[String]) -> Result<Vec<Compliance>, Failure> {
+        self.0.call().await;
+        let rows = self.0.cloud.items(site, node, types).await;
+        self.0.answer().await;
+        rows
     }
 }

@@ -100,6 +100,7 @@ impl Aws {
             state: fired.map_or(AlarmState::Ok, |(_, state)| state.clone()),
             transitioned_at: None,
             reason: "threshold crossed".to_owned(),
+            meanwhile: Vec::new(),
         }
     }
 

@@ -1,0 +1,63 @@
+//! Where a gate looks, and which single nodes it asks about.
+
+use wavetrain_model::gate::Scope;
+use wavetrain_model::id::{NodeIndex, SiteIndex, WaveIndex};
+use wavetrain_model::outcome::Outcome;
+use wavetrain_model::plan::Plan;
+use wavetrain_model::spec::{Check, Gate};
+use wavetrain_model::state::{Forward, State};
+
+/// Whether a gate looks at a site.
+pub(crate) fn sees_site(plan: &Plan, gate: &Gate, site: SiteIndex) -> bool {
+    let site = &plan.sites[site.at()].site;
+    let within = &gate.within;
+    (within.accounts.is_empty() || within.accounts.contains(&site.account))
+        && (within.regions.is_empty() || within.regions.contains(&site.region))
+}
+
+/// Whether a gate looks at a node.
+pub(super) fn sees(plan: &Plan, gate: &Gate, node: NodeIndex) -> bool {
+    let platforms = &gate.within.platforms;
+    (platforms.is_empty() || platforms.contains(&plan.platform_of(node)))
+        && sees_site(plan, gate, plan.site_of(node))
+}
+
+/// Whether a wave has nodes where a gate looks: of the others it says nothing, and lets them pass.
+pub(crate) fn concerns(plan: &Plan, gate: &Gate, wave: WaveIndex) -> bool {
+    if gate.within.is_everything() {
+        return true;
+    }
+    let batches = plan.waves[wave.at()].batch_indices().map(|batch| &plan.batches[batch.at()]);
+    let mut nodes = batches.flat_map(|batch| &batch.nodes);
+    nodes.any(|node| sees(plan, gate, *node))
+}
+
+/// The nodes that a gate asks about now; none for gates that look at places as a whole.
+///
+/// After the install those that have the target, and where the truth is asked for also those that should have it; before it
+/// those that nobody touched. What could not be reached has a budget of its own.
+pub(crate) fn asked(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Vec<NodeIndex> {
+    let with_failures = match &gate.check {
+        Check::Compliance(check) => check.truth,
+        Check::Alarms(_) | Check::Metric(_) | Check::Compare(_) | Check::Prometheus(_) | Check::Http(_) => {
+            return Vec::new();
+        }
+    };
+    let is_meant = |node: &NodeIndex| {
+        let forward = state.nodes[node.at()].forward;
+        match scope {
+            Scope::Blocker(wave) => plan.nodes[node.at()].wave == Some(wave) && forward == Forward::Waiting,
+            Scope::Wave(wave) => plan.nodes[node.at()].wave == Some(wave) && is_heard(forward, with_failures),
+            Scope::Guard => is_heard(forward, with_failures),
+        }
+    };
+    plan.node_indices().filter(|node| is_meant(node) && sees(plan, gate, *node)).collect()
+}
+
+fn is_heard(forward: Forward, with_failures: bool) -> bool {
+    match forward {
+        Forward::Finished(Outcome::Succeeded | Outcome::Already) => true,
+        Forward::Finished(outcome) => with_failures && (outcome.is_failure() || outcome == Outcome::Unknown),
+        _ => false,
+    }
+}

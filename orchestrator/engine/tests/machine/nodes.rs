@@ -1,0 +1,323 @@
+//! Gates that ask about single nodes: what counts as evidence, how many must give it, and what is judged by itself.
+
+use crate::cloud::{self, Behaviour, Cloud, MetricSource, Spread, plan, spread_plan};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use wavetrain_engine::due::Measurement;
+use wavetrain_model::event::Event;
+use wavetrain_model::fleet::Platform;
+use wavetrain_model::gate::{AlarmChange, AlarmState, Compliance, Found, Standing, Verdict, Which};
+use wavetrain_model::id::{GateIndex, NodeIndex};
+use wavetrain_model::quantity::{Amount, Percent};
+use wavetrain_model::spec::{self, Check, ComplianceCheck, Gate, Per, Within};
+use wavetrain_model::state::{Ending, Phase, State, WavePhase};
+use wavetrain_model::time::{Seconds, Timestamp};
+
+fn check() -> ComplianceCheck {
+    ComplianceCheck {
+        types: vec!["Patch".to_owned()],
+        severities: Vec::new(),
+        truth: false,
+        at_least: Percent::whole(98),
+        minimum_reporting: Percent::whole(90),
+        max_age: Seconds::hours(48),
+    }
+}
+
+fn gate(check: ComplianceCheck) -> Gate {
+    Gate { name: "patches".to_owned(), check: Check::Compliance(check), ..cloud::alarm_gate() }
+}
+
+/// What SSM knows about one node.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Says {
+    Good,
+    Bad(&'static str),
+    /// Good, but found out before anything was installed.
+    Old,
+    /// A status of another century.
+    Unknown,
+    Nothing,
+}
+
+fn standing(node: NodeIndex, says: Says, now: Timestamp) -> Standing {
+    let known = |compliant, bad: &[&str], at| Compliance {
+        kind: "Patch".to_owned(),
+        compliant,
+        bad: bad.iter().map(|word| ((*word).to_owned(), 1)).collect::<BTreeMap<_, _>>(),
+        at: Some(at),
+    };
+    let one = match says {
+        Says::Good => Some(known(Some(true), &[], now)),
+        Says::Bad(severity) => Some(known(Some(false), &[severity], now)),
+        Says::Old => Some(known(Some(true), &[], Timestamp(1))),
+        Says::Unknown => Some(known(None, &[], now)),
+        Says::Nothing => None,
+    };
+    Standing { node, types: one.into_iter().collect() }
+}
+
+fn saying(mut says: impl FnMut(NodeIndex) -> Says + 'static) -> MetricSource {
+    Box::new(move |measurement: &Measurement| {
+        let now = measurement.window.until;
+        let nodes = measurement.nodes.iter().map(|node| standing(*node, says(*node), now)).collect();
+        Ok(Found::Compliance { nodes, left_out: 0 })
+    })
+}
+
+fn baked(gate: Gate) -> impl FnOnce(&mut spec::Rollout) {
+    |spec| {
+        spec.gates = vec![gate];
+        for wave in &mut spec.waves {
+            wave.bake = Seconds::minutes(10);
+        }
+    }
+}
+
+fn with(gate: Gate, sizes: &[u32]) -> Cloud {
+    Cloud::new(plan(sizes, baked(gate)))
+}
+
+fn sentence(state: &State) -> &str {
+    let planned = |which| which == Which::Planned(GateIndex(0));
+    &state.gates.iter().find(|record| planned(record.which)).expect("it was measured").sentence
+}
+
+fn first_verdict(mut cloud: Cloud) -> (Verdict, String) {
+    let planned =
+        |state: &State| state.gates.iter().any(|record| record.which != Which::Install && record.samples > 0);
+    cloud.run_until(planned);
+    let record =
+        cloud.state.gates.iter().find(|record| record.which != Which::Install).expect("it was measured");
+    (record.last, sentence(&cloud.state).to_owned())
+}
+
+fn said_by_ten(check: ComplianceCheck, says: impl FnMut(NodeIndex) -> Says + 'static) -> (Verdict, String) {
+    let mut cloud = with(gate(check), &[10, 10]);
+    cloud.metrics = Some(saying(says));
+    first_verdict(cloud)
+}
+
+#[test]
+fn compliant_nodes_pass_and_only_the_waves_own_are_asked_about() {
+    let mut cloud = with(gate(check()), &[10, 10]);
+    let wave_nodes = 10;
+    cloud.metrics = Some(Box::new(move |measurement| {
+        assert_eq!(measurement.nodes.len(), wave_nodes);
+        saying(|_| Says::Good)(measurement)
+    }));
+    cloud.run_until_over();
+    assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
+    assert_eq!(sentence(&cloud.state), "10 of 10 reporting nodes are compliant, at least 98% are wanted");
+}
+
+#[test]
+fn too_many_bad_nodes_take_the_version_back() {
+    let mut cloud = with(gate(check()), &[10, 10]);
+    cloud.metrics = Some(saying(|node| if node.0 == 3 { Says::Bad("HIGH") } else { Says::Good }));
+    cloud.run_until_over();
+    assert_eq!(cloud.state.phase, Phase::Ended(Ending::RolledBack));
+    let said = sentence(&cloud.state);
+    assert!(said.starts_with("9 of 10 reporting nodes are compliant, at least 98% are wanted; "), "{said}");
+    assert!(said.ends_with("is not compliant in Patch (1 HIGH)"), "{said}");
+}
+
+#[test]
+fn what_was_found_out_before_the_install_or_in_unknown_words_is_no_evidence() {
+    for (silent, word) in [
+        (Says::Old, "last reported Patch at"),
+        (Says::Unknown, "unknown status"),
+        (Says::Nothing, "nothing of type Patch"),
+    ] {
+        let (verdict, said) = said_by_ten(check(), move |node| if node.0 < 2 { silent } else { Says::Good });
+        assert_eq!(verdict, Verdict::Inconclusive, "{said}");
+        assert!(said.contains("8 of 10 nodes report") && said.contains(word), "{said}");
+        // One of ten may be silent.
+        let (verdict, said) = said_by_ten(check(), move |node| if node.0 < 1 { silent } else { Says::Good });
+        assert_eq!(verdict, Verdict::Pass, "{said}");
+    }
+}
+
+#[test]
+fn so_many_bad_nodes_that_the_silent_ones_could_not_save_it_fail_at_once() {
+    let (verdict, said) =
+        said_by_ten(check(), |node| if node.0 < 5 { Says::Nothing } else { Says::Bad("LOW") });
+    assert_eq!(verdict, Verdict::Fail, "{said}");
+}
+
+#[test]
+fn only_severities_that_were_named_count_and_those_without_a_name_always_do() {
+    for (severity, verdict) in [
+        ("LOW", Verdict::Pass),
+        ("HIGH", Verdict::Fail),
+        ("UNSPECIFIED", Verdict::Fail),
+        ("COSMIC", Verdict::Fail),
+    ] {
+        let check = ComplianceCheck { severities: vec!["CRITICAL".to_owned(), "HIGH".to_owned()], ..check() };
+        let (said, sentence) = said_by_ten(check, move |_| Says::Bad(severity));
+        assert_eq!(said, verdict, "{severity}: {sentence}");
+    }
+}
+
+#[test]
+fn the_truth_counts_nodes_on_which_the_install_failed() {
+    let check = ComplianceCheck { truth: true, ..check() };
+    let mut cloud = Cloud::new(plan(&[10, 10], |spec| {
+        baked(gate(check))(spec);
+        spec.limits.failures = Amount::Count(5);
+    }));
+    cloud.truth[4].behaviour = Behaviour::Breaks;
+    cloud.metrics = Some(saying(|_| Says::Good));
+    let (verdict, said) = first_verdict(cloud);
+    assert_eq!(verdict, Verdict::Fail, "{said}");
+    assert!(said.contains("does not have 2.0.0-1"), "{said}");
+}
+
+#[test]
+fn the_truth_alone_needs_no_types() {
+    let mut cloud = with(gate(ComplianceCheck { types: Vec::new(), truth: true, ..check() }), &[10, 10]);
+    cloud.metrics = Some(saying(|_| Says::Nothing));
+    cloud.run_until_over();
+    assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
+}
+
+#[test]
+fn a_blocker_looks_at_untouched_nodes_and_refuses_old_evidence() {
+    for (says, opens) in [(Says::Good, true), (Says::Old, false)] {
+        let blocking =
+            Gate { blocker: true, guard: true, ..gate(ComplianceCheck { max_age: Seconds(1), ..check() }) };
+        let mut cloud = with(blocking, &[10]);
+        cloud.metrics = Some(saying(move |_| says));
+        for _ in 0..30 {
+            cloud.turn();
+        }
+        let is_open = !matches!(cloud.state.waves[0].phase, WavePhase::Blocked { .. });
+        assert_eq!(is_open, opens, "{}", sentence(&cloud.state));
+    }
+}
+
+fn spread(gate: Gate) -> Cloud {
+    let spread = Spread { sites: 2, windows: true, domains: 0 };
+    Cloud::new(spread_plan(&[40, 20], spread, baked(gate)))
+}
+
+#[test]
+fn each_site_or_stratum_can_be_judged_by_itself() {
+    let check = ComplianceCheck { at_least: Percent::whole(80), ..check() };
+    // Every Windows node of the second site: 6 or 7 of 40 nodes, and of 20 there.
+    let is_bad = |node: NodeIndex| node.0 % 2 == 1 && node.0 % 3 == 2;
+    for (per, verdict, place) in [
+        (None, Verdict::Pass, ""),
+        (Some(Per::Site), Verdict::Fail, "/"),
+        (Some(Per::Stratum), Verdict::Fail, "Windows"),
+    ] {
+        let mut cloud = spread(Gate { per, ..gate(check.clone()) });
+        cloud.metrics = Some(saying(move |node| if is_bad(node) { Says::Bad("HIGH") } else { Says::Good }));
+        let (said, sentence) = first_verdict(cloud);
+        assert_eq!(said, verdict, "{sentence}");
+        assert!(sentence.to_lowercase().contains(&place.to_lowercase()), "{sentence}");
+    }
+}
+
+#[test]
+fn a_gate_looks_only_where_it_was_told_to_and_lets_other_waves_pass() {
+    let within = Within { platforms: vec![Platform::Windows], ..Within::default() };
+    let mut cloud = spread(Gate { within, ..gate(check()) });
+    cloud.metrics = Some(saying(|node| if node.0 % 3 == 2 { Says::Good } else { Says::Bad("HIGH") }));
+    cloud.run_until_over();
+    assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed), "{}", sentence(&cloud.state));
+
+    let within = Within { platforms: vec![Platform::Windows], ..Within::default() };
+    let mut cloud = with(Gate { within, ..gate(check()) }, &[10, 10]);
+    cloud.metrics = Some(saying(|_| Says::Bad("HIGH")));
+    cloud.run_until_over();
+    assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed), "no node of the fleet is meant");
+}
+
+#[test]
+fn an_alarm_that_fired_between_two_looks_fails_whatever_the_look_before_said() {
+    for before in [AlarmState::Ok, AlarmState::InsufficientData] {
+        let mut cloud = with(cloud::alarm_gate(), &[5, 5]);
+        cloud.alarm = before;
+        let measured =
+            |samples| move |state: &State| state.gates.iter().any(|record| record.samples >= samples);
+        cloud.run_until(measured(1));
+        let at = cloud.now;
+        cloud.meanwhile =
+            vec![AlarmChange { at, to: AlarmState::Alarm }, AlarmChange { at, to: AlarmState::Ok }];
+        cloud.alarm = AlarmState::Ok;
+        cloud.run_until_over();
+        assert_eq!(cloud.state.phase, Phase::Ended(Ending::RolledBack));
+        assert!(sentence(&cloud.state).contains("went into ALARM at"), "{}", sentence(&cloud.state));
+    }
+}
+
+#[test]
+fn an_alarm_that_had_too_little_data_meanwhile_follows_the_policy() {
+    use spec::InsufficientData::{Fail, Ignore, Inconclusive};
+    for (policy, verdict) in
+        [(Inconclusive, Verdict::Inconclusive), (Fail, Verdict::Fail), (Ignore, Verdict::Pass)]
+    {
+        let mut gate = cloud::alarm_gate();
+        let Check::Alarms(alarms) = &mut gate.check else { unreachable!("it looks at alarms") };
+        alarms.insufficient_data = policy;
+        let mut cloud = with(gate, &[5]);
+        let at = cloud.now;
+        cloud.meanwhile = vec![
+            AlarmChange { at, to: AlarmState::InsufficientData },
+            AlarmChange { at, to: AlarmState::Ok },
+        ];
+        assert_eq!(first_verdict(cloud).0, verdict);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// More bad and fewer reporting nodes never make it better, and nobody's word is no pass.
+    #[test]
+    fn a_pass_is_earned_by_reporting_nodes_alone(good in 0_u32..=10, bad in 0_u32..=10, at_least in 1_u16..=100) {
+        let bad = bad.min(10 - good);
+        let check = ComplianceCheck { at_least: Percent::whole(at_least), ..check() };
+        let (verdict, said) = said_by_ten(check, move |node| match node.0 {
+            node if node < good => Says::Good,
+            node if node < good + bad => Says::Bad("HIGH"),
+            _ => Says::Nothing,
+        });
+        let is_enough = good * 100 >= u32::from(at_least) * (good + bad);
+        prop_assert_eq!(verdict == Verdict::Pass, is_enough && good + bad >= 9, "{}", said);
+        prop_assert!(verdict != Verdict::Fail || bad > 0, "{}", said);
+    }
+
+    /// A look that failed stays one, whatever is seen afterwards.
+    #[test]
+    fn no_order_of_looks_improves_a_fail(looks in proptest::collection::vec(0_u8..3, 1..30), guard in any::<bool>()) {
+        let mut cloud = with(Gate { guard, ..gate(check()) }, &[5, 5]);
+        let mut next = looks.into_iter();
+        cloud.metrics = Some(Box::new(move |measurement| {
+            let says = match next.next() {
+                Some(0) => Says::Good,
+                Some(1) => Says::Bad("HIGH"),
+                _ => Says::Nothing,
+            };
+            saying(move |_| says)(measurement)
+        }));
+        cloud.run_until_over();
+        let mut has_failed = false;
+        let mut good_since_settled = false;
+        for entry in &cloud.log {
+            match &entry.event {
+                Event::WaveSettled { .. } => good_since_settled = false,
+                Event::Measured { verdict, .. } => {
+                    has_failed |= *verdict == Verdict::Fail;
+                    good_since_settled |= *verdict == Verdict::Pass;
+                }
+                Event::WavePassed { .. } => prop_assert!(good_since_settled && !has_failed),
+                _ => {}
+            }
+        }
+        if has_failed {
+            prop_assert!(matches!(cloud.state.phase, Phase::Ended(Ending::RolledBack)));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Gates that ask about single nodes, and what narrows a gate.
+
+use super::distinct;
+use crate::code;
+use crate::file;
+use crate::problem::Problems;
+use crate::scalar::Word;
+use crate::shape::Placed;
+use wavetrain_model::spec::{Check, ComplianceCheck, Per};
+
+/// A compliance gate; None when it is unusable, which was reported.
+pub fn compliance(
+    Placed { value: written, span }: Placed<file::Compliance>,
+    is_blocker: bool,
+    has_probe: bool,
+    problems: &mut Problems,
+) -> Option<ComplianceCheck> {
+    let truth = written.truth.value.0;
+    let mut refuse = |span, message: &str, help: &str| {
+        problems.error(code::NODE_CHECK, span, message, help);
+        None
+    };
+    let has_types = written.given.has("types");
+    if !has_types && !truth {
+        return refuse(
+            span,
+            "the gate names nothing to ask about",
+            "add `types: [Patch]`, `truth: yes` or both",
+        );
+    }
+    if truth && !has_probe {
+        let help = "add `probe` to `package`, or remove `truth`";
+        return refuse(written.truth.span, "without a probe there is no truth to compare with", help);
+    }
+    if is_blocker && !has_types {
+        let help = "add `types: [Patch]`, or remove `blocker`";
+        return refuse(span, "before a wave begins, no probe has looked at its nodes", help);
+    }
+    Some(ComplianceCheck {
+        types: written.types.map(|types| distinct(types.value.0, problems)).unwrap_or_default(),
+        severities: written.severities.map(|words| distinct(words.value.0, problems)).unwrap_or_default(),
+        truth,
+        at_least: written.at_least.value.0,
+        minimum_reporting: written.minimum_reporting.value.0,
+        max_age: written.max_age.value.0,
+    })
+}
+
+/// Refuses `where` and `per` that the kind of check cannot follow.
+pub fn scope(
+    check: &Check,
+    within: Option<&Placed<file::Where>>,
+    per: Option<&Placed<Word<Per>>>,
+    problems: &mut Problems,
+) {
+    let (is_elsewhere, is_of_places) = match check {
+        Check::Prometheus(_) | Check::Http(_) => (true, false),
+        Check::Alarms(_) | Check::Metric(_) => (false, true),
+        Check::Compare(_) | Check::Compliance(_) => (false, false),
+    };
+    if let Some(within) = within {
+        if is_elsewhere {
+            let help = "restrict the query, or `waves`";
+            problems.error(code::GATE_SCOPE, within.span, "a server is asked once, for all sites", help);
+        } else if let (true, Some(platforms)) = (is_of_places, &within.value.platforms) {
+            let help = "restrict the metric's dimensions, or the alarms' names";
+            let message = "CloudWatch is asked for each account and Region, not for each platform";
+            problems.error(code::GATE_SCOPE, platforms.span, message, help);
+        }
+    }
+    if let Some(per) = per {
+        let message = match (per.value.0, is_elsewhere, is_of_places) {
+            (_, true, _) => "a server is asked once, for all sites",
+            (Per::Stratum, _, true) => {
+                "CloudWatch is asked for each account and Region, not for each stratum"
+            }
+            _ => return,
+        };
+        problems.error(code::GATE_SCOPE, per.span, message, "remove `per`");
+    }
+}
