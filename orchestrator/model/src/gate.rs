@@ -161,6 +161,7 @@ pub enum Found {
     Probed(Vec<Probed>),
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }

@@ -81,14 +81,13 @@ fn of_type(case: Case<'_>, check: &ComplianceCheck, node: NodeIndex, found: &Com
         (None, _) => Word::Silent(format!("has {kind} of an unknown time")),
         (Some(at), _) if !is_fresh(at) => Word::Silent(format!("last reported {kind} at {at}")),
         (Some(_), None) => Word::Silent(format!("has {kind} in an unknown status")),
-        (Some(_), Some(true)) => Word::Good,
         (Some(_), Some(false)) if counts(check, found) => {
             let severities = found.bad.iter().filter(|(_, count)| **count > 0);
             let severities: Vec<String> =
                 severities.map(|(severity, count)| format!("{count} {severity}")).collect();
             Word::Bad(format!("is not compliant in {kind} ({})", severities.join(", ")))
         }
-        (Some(_), Some(false)) => Word::Good,
+        (Some(_), Some(_)) => Word::Good,
     }
 }
 
