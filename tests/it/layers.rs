@@ -26,7 +26,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("aws-sdk-sts", &["aws"]),
     ("aws-sdk-cloudwatch", &["aws"]),
     ("rusqlite", &["store"]),
-    ("axum", &["sim"]),
+    ("axum", &["sim", "cli"]),
     ("clap", &["cli"]),
     ("miette", &["cli"]),
     ("indicatif", &["cli"]),

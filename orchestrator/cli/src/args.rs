@@ -187,15 +187,27 @@ pub enum Command {
         #[command(flatten)]
         target: Target,
     },
-    /// Agree to a wave that waits for approval.
+    /// Agree to a wave that waits for approval, or say no with --reject. Shows what is agreed to.
     Approve {
         /// Name or the beginning of an id.
         rollout: String,
         /// Name of the wave.
         wave: String,
+        /// The gate that asks; may be left out when only one does.
+        #[arg(long, value_name = "NAME")]
+        gate: Option<String>,
         /// In whose name; the login name when left out. Recorded, not authenticated.
         #[arg(long, value_name = "NAME")]
         by: Option<String>,
+        /// Beginning of the digest of the evidence that is meant (`status` shows it); refused if it is another one now.
+        #[arg(long, value_name = "DIGEST")]
+        evidence: Option<String>,
+        /// Say no: a gate fails, a wave that has not begun goes on waiting.
+        #[arg(long, requires = "reason")]
+        reject: bool,
+        /// Why not; kept in the log.
+        #[arg(long, requires = "reject")]
+        reason: Option<String>,
         /// Form of the answer.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         output: Format,
@@ -260,6 +272,9 @@ pub struct Apply {
     /// Serve /metrics for Prometheus and /healthz there, such as 127.0.0.1:9464; port 0 chooses a free one.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics_listen: Option<SocketAddr>,
+    /// Take signed reports there for gates with `http: { callback: … }`, such as 127.0.0.1:9465; port 0 chooses a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub callback_listen: Option<SocketAddr>,
     /// Form of the final summary.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub output: Format,

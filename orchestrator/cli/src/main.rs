@@ -5,6 +5,7 @@
 //! Start at [`commands`]; [`exit::Exit`] lists what the process can end with.
 
 mod args;
+mod callback_listen;
 mod clock;
 mod commands;
 mod console;

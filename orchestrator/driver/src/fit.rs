@@ -1,6 +1,7 @@
 //! Whether what was read back from the store can belong together. A damaged record may still be well-formed JSON, and an
 //! index that points beyond the plan would end the process instead of the command.
 
+use wavetrain_model::approval::Subject;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Which};
 use wavetrain_model::id::{NodeIndex, SiteIndex, VersionIndex, WaveIndex};
@@ -17,8 +18,12 @@ pub fn event(plan: &Plan, event: &Event) -> bool {
         | Event::WaveSettled { wave }
         | Event::BakeCredited { wave, .. }
         | Event::WavePassed { wave }
-        | Event::WaveFailed { wave }
-        | Event::Approved { wave, .. } => fit.wave(*wave),
+        | Event::WaveFailed { wave } => fit.wave(*wave),
+        Event::Approved { wave, gate, before, .. } => {
+            fit.subject(Subject { wave: *wave, gate: *gate, before: *before })
+        }
+        Event::Rejected { subject, .. } => fit.subject(*subject),
+        Event::Reported { gate, .. } => fit.gate(Which::Planned(*gate), Scope::Guard),
         Event::SiteFailed { site, .. } | Event::SiteAnswered { site } => fit.site(*site),
         Event::Intended { intent } => fit.intent(intent),
         Event::Surveyed { before, nodes, .. } => fit.before(*before) && fit.nodes(nodes),
@@ -48,6 +53,7 @@ pub fn snapshot(plan: &Plan, state: &State) -> bool {
         && state.nodes.iter().all(|node| fit.before(node.before) && fit.restoration(node.restoration))
         && state.open.values().all(|open| fit.intent(&open.intent) && fit.nodes(&open.pending))
         && state.gates.iter().all(|gate| fit.gate(gate.which, gate.scope))
+        && state.given.iter().all(|given| fit.subject(given.subject))
         && state.waves.iter().all(|wave| {
             let queued = wave.unsurveyed.iter().chain(&wave.ready);
             let sites = wave.site_in_flight.keys().chain(wave.site_size.keys());
@@ -121,6 +127,11 @@ impl Fit<'_> {
             Action::Prove | Action::Cancel { .. } => true,
         };
         is_known && self.site(intent.site) && self.nodes(&intent.nodes)
+    }
+
+    fn subject(&self, subject: Subject) -> bool {
+        let which = subject.gate.map_or(Which::Install, Which::Planned);
+        self.gate(which, Scope::Wave(subject.wave))
     }
 
     fn gate(&self, which: Which, scope: Scope) -> bool {

@@ -171,6 +171,8 @@ fn order_word(order: &Order) -> &'static str {
         Order::Pause { .. } => "pause",
         Order::Resume => "resume",
         Order::Approve { .. } => "approve",
+        Order::Reject { .. } => "reject",
+        Order::Report(_) => "report",
         Order::Abort { .. } => "abort",
         Order::Rollback { .. } => "rollback",
         Order::Retry { .. } => "retry",

@@ -1,6 +1,7 @@
 //! Whether a held rollout has nothing left to do until a person acts. Pure.
 
 use wavetrain_engine::due::Due;
+use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{IntentId, SiteIndex, WaveIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::plan::Plan;
@@ -62,10 +63,12 @@ fn proves(state: &State, held: &impl Fn(SiteIndex) -> bool) -> bool {
 fn moves(state: &State, index: WaveIndex) -> bool {
     // A bake beside a hold of this kind goes on, but nothing could follow it.
     let is_stopped = state.holds.iter().any(|hold| hold.kind.stops_installs());
+    // Only people are missing: what still looks in between could not let the wave go on either.
+    let asks = state.holds.iter().any(|hold| matches!(hold.kind, Kind::SignOff(_, of) if of == index));
     let wave = state.wave(index);
     match wave.phase {
         WavePhase::Waiting | WavePhase::Passed { .. } | WavePhase::Failed { .. } => false,
-        WavePhase::Blocked { .. } | WavePhase::Baking { .. } => !is_stopped,
+        WavePhase::Blocked { .. } | WavePhase::Baking { .. } => !is_stopped && !asks,
         WavePhase::Open { .. } => !is_stopped && !wave.later.is_empty(),
     }
 }

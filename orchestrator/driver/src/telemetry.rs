@@ -2,10 +2,11 @@
 //! rollout's course.
 
 use crate::progress;
+use wavetrain_model::approval::Subject;
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::gate::{Scope, Which};
 use wavetrain_model::hold::Kind;
-use wavetrain_model::id::{IntentId, NodeIndex, RolloutId, SiteIndex, WaveIndex};
+use wavetrain_model::id::{Digest, IntentId, NodeIndex, RolloutId, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::plan::{Before, Plan};
 use wavetrain_model::state::{Step, WavePhase};
@@ -38,6 +39,8 @@ pub fn is_decision(event: &Event) -> bool {
         | Event::Held { .. }
         | Event::Released { .. }
         | Event::Approved { .. }
+        | Event::Rejected { .. }
+        | Event::Reported { .. }
         | Event::RollbackDecided { .. }
         | Event::NotRestored { .. }
         | Event::Retried { .. }
@@ -77,6 +80,7 @@ fn facts(plan: &Plan, event: &Event) -> Facts {
         | Event::WavePassed { wave }
         | Event::WaveFailed { wave }
         | Event::Approved { wave, .. }
+        | Event::Rejected { subject: Subject { wave, .. }, .. }
         | Event::Measured { scope: Scope::Wave(wave) | Scope::Blocker(wave), .. }
         | Event::Judged { scope: Scope::Wave(wave) | Scope::Blocker(wave), .. } => Some(*wave),
         Event::Intended { intent } => wave_of(&intent.action),
@@ -151,7 +155,10 @@ pub fn sentence(plan: &Plan, entry: &Entry) -> String {
             let how = if *accepted { ", accepted by a person" } else { "" };
             format!("no longer held: {}{how}", hold(plan, *kind))
         }
-        Event::Approved { wave, by } => format!("wave {} approved by {by}", plan.wave_name(*wave)),
+        Event::Approved { .. } | Event::Rejected { .. } => word(plan, &entry.event),
+        Event::Reported { gate, .. } => {
+            format!("a signed report came in for gate {}", plan.spec.gates[gate.at()].name)
+        }
         Event::SiteFailed { site, message } => {
             format!("{} does not answer: {message}", site_name(plan, *site))
         }
@@ -162,6 +169,33 @@ pub fn sentence(plan: &Plan, entry: &Entry) -> String {
         ),
         Event::AbortDecided { cause } => format!("aborting: {cause}"),
         _ => work(plan, &entry.event),
+    }
+}
+
+/// What a person said.
+fn word(plan: &Plan, event: &Event) -> String {
+    let about = |subject: Subject| {
+        let wave = plan.wave_name(subject.wave);
+        let gate = subject.gate.map(|gate| plan.spec.gates[gate.at()].name.as_str());
+        match (gate, subject.before) {
+            (None, _) => format!("wave {wave}"),
+            (Some(gate), true) => format!("wave {wave} (gate {gate}, before it)"),
+            (Some(gate), false) => format!("wave {wave} (gate {gate})"),
+        }
+    };
+    let shown = |evidence: Option<&Digest>| {
+        let short = evidence.and_then(|evidence| evidence.as_str().get(..12));
+        short.map_or_else(String::new, |short| format!(" on evidence {short}"))
+    };
+    match event {
+        Event::Approved { wave, by, gate, before, evidence } => {
+            let subject = Subject { wave: *wave, gate: *gate, before: *before };
+            format!("{} approved by {by}{}", about(subject), shown(evidence.as_ref()))
+        }
+        Event::Rejected { subject, by, evidence, reason } => {
+            format!("{} rejected by {by}{}: {reason}", about(*subject), shown(Some(evidence)))
+        }
+        other => other.word().replace('_', " "),
     }
 }
 
@@ -264,6 +298,9 @@ fn hold(plan: &Plan, kind: Kind) -> String {
         Kind::Operator => "paused by a person".to_owned(),
         Kind::Emergency => "emergency stop".to_owned(),
         Kind::Approval(wave) => format!("approval of wave {}", plan.wave_name(wave)),
+        Kind::SignOff(gate, wave) => {
+            format!("approval of wave {} (gate {})", plan.wave_name(wave), plan.spec.gates[gate.at()].name)
+        }
         Kind::Gate(Which::Install, _) => "install budget".to_owned(),
         Kind::Gate(Which::Planned(gate), _) => format!("gate {}", plan.spec.gates[gate.at()].name),
         Kind::Site(site) => format!("{} could not be reached", site_name(plan, site)),

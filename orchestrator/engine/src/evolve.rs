@@ -5,13 +5,14 @@ mod queue;
 
 use crate::gate::first_look;
 use std::collections::BTreeMap;
+use wavetrain_model::approval::{Given, Subject};
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::fleet::Platform;
 use wavetrain_model::gate::{Evidence, Scope, Verdict, Which};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
-use wavetrain_model::limit::NODES_PER_COMMAND;
+use wavetrain_model::limit::{NODES_PER_COMMAND, REPORT_SKEW_SECONDS};
 use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Bug;
 use wavetrain_model::spec::Gate;
@@ -24,7 +25,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
     state.updated_at = entry.at;
     let at = entry.at;
     match &entry.event {
-        Event::Started { .. } => state.started_at = at,
+        Event::Started { .. } => start(state, entry),
         Event::Recovered => recover(plan, state, at),
         Event::Ordered { .. } => {}
         Event::WaveBlocked { wave } => state.waves[wave.at()].phase = WavePhase::Blocked { since: at },
@@ -82,12 +83,15 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         }
         Event::Judged { which, scope, verdict, evidence } => {
             let record = gate_record(state, *which, *scope, at);
+            record.objections += u32::from(*verdict != Verdict::Pass);
             record.judged = Some(record.judged.map_or(*verdict, |earlier| earlier.max(*verdict)));
             record.sentence.clone_from(&evidence.sentence);
         }
         Event::Held { hold } => hold_on(state, hold),
         Event::Released { kind, accepted } => release(state, *kind, *accepted, at),
-        Event::Approved { wave, by } => state.waves[wave.at()].approved_by.push(by.clone()),
+        Event::Approved { .. } | Event::Rejected { .. } | Event::Reported { .. } => {
+            told(state, &entry.event, at);
+        }
         Event::SiteFailed { site, .. } => state.sites[site.at()].errors += 1,
         Event::SiteAnswered { site } => site_answered(state, *site, at),
         Event::RollbackDecided { cause } => begin_rollback(state, cause, at),
@@ -116,6 +120,32 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             state.holds.clear();
         }
     }
+}
+
+fn start(state: &mut State, entry: &Entry) {
+    state.started_at = entry.at;
+    state.started_by.clone_from(&entry.actor);
+}
+
+/// What somebody said, or sent.
+fn told(state: &mut State, event: &Event, at: Timestamp) {
+    let (subject, by, evidence, refusal) = match event {
+        Event::Approved { wave, by, gate, before, evidence } => {
+            (Subject { wave: *wave, gate: *gate, before: *before }, by, evidence.clone(), None)
+        }
+        Event::Rejected { subject, by, evidence, reason } => {
+            (*subject, by, Some(evidence.clone()), Some(reason.clone()))
+        }
+        Event::Reported { nonce, signed_at, .. } => {
+            // What is older could not be sent again: it would be refused for its age.
+            let oldest = Timestamp(at.0 - 2 * i64::from(REPORT_SKEW_SECONDS) * 1000);
+            state.nonces.retain(|_, signed_at| *signed_at >= oldest);
+            state.nonces.insert(nonce.clone(), *signed_at);
+            return;
+        }
+        _ => return,
+    };
+    state.given.push(Given { subject, by: by.clone(), at, evidence, refusal });
 }
 
 /// Whatever was being handed to AWS when the process died may or may not have arrived. The settle time starts now, not when
@@ -253,6 +283,7 @@ fn gate_record(state: &mut State, which: Which, scope: Scope, at: Timestamp) -> 
             passes: 0,
             vouched_ms: 0,
             seen_until: None,
+            objections: 0,
             judged: None,
         });
         state.gates.len() - 1
@@ -357,6 +388,10 @@ fn release(state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {
         record.consecutive_errors = 0;
         record.first_at = at;
     }
+    // A person who said no was heard; whoever is asked again is asked by a person.
+    state
+        .given
+        .retain(|given| given.refusal.is_none() || given.subject.gate.map(Which::Planned) != Some(which));
     if which == Which::Install {
         state.install_accepted = true;
         state.accepted_failures = state.tally.failures();

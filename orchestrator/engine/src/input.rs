@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use wavetrain_model::agent::Status;
-use wavetrain_model::gate::{Reading, Scope, Window};
-use wavetrain_model::id::{CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
+use wavetrain_model::gate::{Reading, Scope, Verdict, Window};
+use wavetrain_model::id::{CommandId, Digest, GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
+use wavetrain_model::time::Timestamp;
 
 /// Something that happened, or was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,11 +86,32 @@ pub enum Order {
     },
     /// Ends every hold (except open approvals) and accepts what failed or unclear gates saw.
     Resume,
-    /// Agrees to a wave.
+    /// Agrees to a wave, before it begins or after it settled.
     Approve {
         /// Wave.
         wave: WaveIndex,
+        /// The gate that asks; None: whoever asks about this wave now.
+        #[serde(default)]
+        gate: Option<GateIndex>,
+        /// Digest of the evidence that was shown; refused if it is another one now.
+        #[serde(default)]
+        evidence: Option<Digest>,
     },
+    /// Says no to a wave. After it settled that is a failed gate, before it begins the wave goes on waiting.
+    Reject {
+        /// Wave.
+        wave: WaveIndex,
+        /// The gate that asks; None: whoever asks about this wave now.
+        #[serde(default)]
+        gate: Option<GateIndex>,
+        /// Digest of the evidence that was shown; refused if it is another one now.
+        #[serde(default)]
+        evidence: Option<Digest>,
+        /// Why, as stated.
+        reason: String,
+    },
+    /// What a signed report says about a gate that waits for one.
+    Report(Callback),
     /// Ends the rollout, nodes left as they are. Ordered twice, it no longer waits for running commands.
     Abort {
         /// Why, as stated.
@@ -107,6 +129,25 @@ pub enum Order {
     },
 }
 
+/// A signed report, after its signature was verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// Gate.
+    pub gate: GateIndex,
+    /// Wave; None: the one that waits.
+    pub wave: Option<WaveIndex>,
+    /// Digest of the plan that it is about.
+    pub plan: Digest,
+    /// What it says: `pass`, `fail` or `inconclusive`.
+    pub verdict: Verdict,
+    /// Why, one sentence.
+    pub sentence: String,
+    /// When it was signed, as it says.
+    pub signed_at: Timestamp,
+    /// What makes it one of its kind.
+    pub nonce: String,
+}
+
 impl Order {
     /// The order as a sentence fragment for the log.
     pub fn sentence(&self) -> String {
@@ -114,7 +155,9 @@ impl Order {
             Self::Pause { emergency: false, reason } => format!("pause: {reason}"),
             Self::Pause { emergency: true, reason } => format!("emergency stop: {reason}"),
             Self::Resume => "resume".to_owned(),
-            Self::Approve { wave } => format!("approve wave {}", wave.0),
+            Self::Approve { wave, .. } => format!("approve wave {}", wave.0),
+            Self::Reject { wave, reason, .. } => format!("reject wave {}: {reason}", wave.0),
+            Self::Report(report) => format!("report {}: {}", report.verdict, report.sentence),
             Self::Abort { reason } => format!("abort: {reason}"),
             Self::Rollback { reason } => format!("roll back: {reason}"),
             Self::Retry { nodes } if nodes.is_empty() => "retry all".to_owned(),

@@ -10,9 +10,11 @@ pub mod due;
 pub mod evolve;
 pub(crate) mod gate;
 pub mod input;
+pub mod people;
 pub mod planner;
 pub mod probe;
 pub mod statistics;
+pub mod waiting;
 
 pub use decide::decide;
 pub use due::due;

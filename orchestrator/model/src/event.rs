@@ -3,9 +3,10 @@
 //! Events record decisions with their evidence; a replay recomputes nothing. They speak of lists of node indices, so an
 //! event costs what happened, not what the fleet is.
 
+use crate::approval::Subject;
 use crate::gate::{Evidence, Reading, Scope, Verdict, Which};
 use crate::hold::{Hold, Kind};
-use crate::id::{CommandId, Digest, IntentId, NodeIndex, SiteIndex, WaveIndex};
+use crate::id::{CommandId, Digest, GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
 use crate::intent::Intent;
 use crate::outcome::Outcome;
 use crate::plan::Before;
@@ -201,6 +202,35 @@ pub enum Event {
         wave: WaveIndex,
         /// Who, as stated.
         by: String,
+        /// The gate that asked; None: the wave itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<GateIndex>,
+        /// Whether its beginning was approved, or its passing.
+        #[serde(default = "yes")]
+        before: bool,
+        /// Digest of the evidence that was shown.
+        #[serde(default)]
+        evidence: Option<Digest>,
+    },
+    /// A person said no.
+    Rejected {
+        /// To what.
+        subject: Subject,
+        /// Who, as stated.
+        by: String,
+        /// Digest of the evidence that was shown.
+        evidence: Digest,
+        /// Why, as stated.
+        reason: String,
+    },
+    /// A gate's signed report came in; what it says is in the measurement that follows.
+    Reported {
+        /// Gate.
+        gate: GateIndex,
+        /// What makes the report one of its kind: it never counts twice.
+        nonce: String,
+        /// When it was signed, as it says.
+        signed_at: Timestamp,
     },
     /// Calls to a site fail in a row.
     SiteFailed {
@@ -269,6 +299,11 @@ pub enum Event {
     },
 }
 
+// Before there were gates that ask people, only waves did, before they began.
+fn yes() -> bool {
+    true
+}
+
 impl Event {
     /// The word in logs and in the store's `kind` column.
     pub fn word(&self) -> &'static str {
@@ -297,6 +332,8 @@ impl Event {
             Self::Held { .. } => "held",
             Self::Released { .. } => "released",
             Self::Approved { .. } => "approved",
+            Self::Rejected { .. } => "rejected",
+            Self::Reported { .. } => "reported",
             Self::SiteFailed { .. } => "site_failed",
             Self::SiteAnswered { .. } => "site_answered",
             Self::RollbackDecided { .. } => "rollback_decided",

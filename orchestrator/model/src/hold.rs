@@ -1,7 +1,7 @@
 //! What stops progress without ending a rollout.
 
 use crate::gate::Which;
-use crate::id::{SiteIndex, WaveIndex};
+use crate::id::{GateIndex, SiteIndex, WaveIndex};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,8 @@ pub enum Kind {
     Emergency,
     /// A wave waits for people.
     Approval(WaveIndex),
+    /// A gate waits for people, and only for them.
+    SignOff(GateIndex, WaveIndex),
     /// A gate ended in error or inconclusive (or failed, with `on_fail: pause`).
     Gate(Which, Option<WaveIndex>),
     /// A site cannot be reached or refuses us; its part of the work waits.
@@ -48,7 +50,7 @@ impl Kind {
     pub fn stops_installs(self) -> bool {
         match self {
             Self::Operator | Self::Emergency | Self::Gate(..) | Self::Twice => true,
-            Self::Approval(_) | Self::Site(_) | Self::Refused(_) => false,
+            Self::Approval(_) | Self::SignOff(..) | Self::Site(_) | Self::Refused(_) => false,
         }
     }
 
@@ -61,7 +63,12 @@ impl Kind {
     pub fn site(self) -> Option<SiteIndex> {
         match self {
             Self::Site(site) | Self::Refused(site) => Some(site),
-            Self::Operator | Self::Emergency | Self::Approval(_) | Self::Gate(..) | Self::Twice => None,
+            Self::Operator
+            | Self::Emergency
+            | Self::Approval(_)
+            | Self::SignOff(..)
+            | Self::Gate(..)
+            | Self::Twice => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Start at [`plan::Plan`], then [`event::Event`]: together they are the whole vocabulary of a rollout.
 
 pub mod agent;
+pub mod approval;
 pub mod diagnostic;
 pub mod event;
 pub mod expression;

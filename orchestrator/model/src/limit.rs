@@ -50,3 +50,9 @@ pub const PRINT_BYTES: usize = 1_024;
 
 /// Bytes of an HTTP answer that a gate reads; a longer one is an error.
 pub const ANSWER_BYTES: usize = 65_536;
+
+/// How far a signed report's own time may lie from ours: what is older is refused, so only younger ones must be remembered.
+pub const REPORT_SKEW_SECONDS: u32 = 5 * 60;
+
+/// Bytes of a signed report.
+pub const REPORT_BYTES: usize = 65_536;

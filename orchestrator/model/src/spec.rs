@@ -156,8 +156,27 @@ impl Within {
 pub struct Approval {
     /// Names (people or groups) that may approve; recorded, not authenticated here.
     pub from: Vec<String>,
-    /// Unanswered for longer, the rollout is aborted and nodes are left as they are.
+    /// How many of them must.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub need: u32,
+    /// Unanswered for longer, a wave's own approval aborts the rollout, nodes left as they are; a gate is inconclusive.
     pub within: Seconds,
+    /// How long one approval counts; None: as long as the evidence is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_for: Option<Seconds>,
+    /// Whether whoever started the rollout may approve it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub author_may_approve: bool,
+}
+
+// Left out where they are as they always were, so that a plan file keeps its digest from version to version.
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_one(need: &u32) -> bool {
+    *need == 1
 }
 
 /// Concurrency and failure budgets.
@@ -263,6 +282,26 @@ pub enum Check {
     Http(Http),
     /// SSM compliance of single nodes, and what their probes printed last.
     Compliance(ComplianceCheck),
+    /// A signed report that somebody sends.
+    Callback(Callback),
+    /// People.
+    Approval(Approval),
+}
+
+impl Check {
+    /// Whether it looks by itself, and so vouches for the time between its looks. Others wait to be told.
+    pub fn looks(&self) -> bool {
+        !matches!(self, Self::Callback(_) | Self::Approval(_))
+    }
+}
+
+/// A signed report that somebody sends, instead of being asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// Name of the environment variable with the secret that signs reports.
+    pub secret_env: String,
+    /// No report for longer is inconclusive.
+    pub within: Seconds,
 }
 
 /// How many nodes must be compliant.

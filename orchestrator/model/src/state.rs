@@ -2,6 +2,7 @@
 //!
 //! Beside the facts it keeps sets of open work, so that looking for what is due costs what is open, never the fleet.
 
+use crate::approval::Given;
 use crate::gate::{Evidence, Scope, Verdict, Which};
 use crate::hold::{Hold, Kind};
 use crate::id::{CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
@@ -22,6 +23,9 @@ pub struct State {
     pub phase: Phase,
     /// When it started.
     pub started_at: Timestamp,
+    /// Who started it.
+    #[serde(default)]
+    pub started_by: String,
     /// When a process last took it up after another one; what happened before may not have been heard yet.
     #[serde(default)]
     pub taken_up_at: Timestamp,
@@ -49,6 +53,12 @@ pub struct State {
     pub holds: Vec<Hold>,
     /// Gates measured so far.
     pub gates: Vec<GateRecord>,
+    /// What people said to what they were asked, in order.
+    #[serde(default)]
+    pub given: Vec<Given>,
+    /// Reports that counted and are young enough to be sent again, by what makes each one of its kind; with when they were signed.
+    #[serde(default)]
+    pub nonces: BTreeMap<String, Timestamp>,
     /// When the first install was intended: guards run from here.
     pub first_dispatch_at: Option<Timestamp>,
     /// Failures that a person accepted: the budgets fail again only above this.
@@ -224,8 +234,6 @@ pub struct Wave {
     /// Milliseconds that each guard had vouched for when the wave settled: none of them is of this bake.
     #[serde(default)]
     pub vouched_before_ms: BTreeMap<GateIndex, u64>,
-    /// Who approved it.
-    pub approved_by: Vec<String>,
 }
 
 /// Nodes of one site waiting for the probe.
@@ -417,6 +425,9 @@ pub struct GateRecord {
     /// Up to when it is known what happened: the end of the last look that was no error.
     #[serde(default)]
     pub seen_until: Option<Timestamp>,
+    /// Verdicts other than `pass` so far. Not taken back when a person accepts one: whoever agreed before it saw something else.
+    #[serde(default)]
+    pub objections: u32,
     /// The verdict, once reached; never improves on the same evidence.
     pub judged: Option<Verdict>,
 }
@@ -449,6 +460,7 @@ impl State {
         Self {
             phase: Phase::Running,
             started_at: Timestamp::default(),
+            started_by: String::new(),
             taken_up_at: Timestamp::default(),
             updated_at: Timestamp::default(),
             seq: 0,
@@ -462,6 +474,8 @@ impl State {
             open: BTreeMap::new(),
             holds: Vec::new(),
             gates: Vec::new(),
+            given: Vec::new(),
+            nonces: BTreeMap::new(),
             first_dispatch_at: None,
             accepted_failures: 0,
             accepted_undelivered: 0,
@@ -522,7 +536,6 @@ impl Wave {
             baked_ms: 0,
             credited_until: Timestamp::default(),
             vouched_before_ms: BTreeMap::new(),
-            approved_by: Vec::new(),
         }
     }
 }

@@ -251,6 +251,11 @@ codes! {
     GATE_SCOPE "E0622"
     "`where` and `per` narrow what a gate looks at, as far as the kind of check knows: servers know neither, \
      CloudWatch knows accounts and Regions, and single nodes have a platform and an architecture too."
+    APPROVAL "E0630"
+    "An approval asks at least as many people as must agree. Gates that are told (by people, or by a signed report) do not \
+     look by themselves, so intervals and limits of measurements have no meaning for them."
+    CALLBACK "E0631"
+    "An HTTP gate either asks a URL, with a condition on the answer, or waits for a signed report (`callback`)."
     GATE_WAVE "E0610"
     "A gate can only judge waves of its own plan file."
 

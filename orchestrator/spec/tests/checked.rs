@@ -77,7 +77,13 @@ fn waves_come_after_the_wave_above_unless_they_say_otherwise() {
     assert_eq!(waves[4].after, [WaveIndex(2), WaveIndex(3)]);
     assert_eq!(
         waves[4].approval,
-        Some(Approval { from: vec!["managers".to_owned()], within: Seconds::hours(24) })
+        Some(Approval {
+            from: vec!["managers".to_owned()],
+            need: 1,
+            within: Seconds::hours(24),
+            valid_for: None,
+            author_may_approve: false,
+        })
     );
 }
 

@@ -218,7 +218,11 @@ impl<'d> Teller<'d> {
     }
 
     async fn post(&self, order: &Order) {
-        let order = log::order(&id(), order, "alice", self.stage.clock.now()).expect("orders can be written");
+        self.post_by(order, "alice").await;
+    }
+
+    async fn post_by(&self, order: &Order, by: &str) {
+        let order = log::order(&id(), order, by, self.stage.clock.now()).expect("orders can be written");
         self.stage.store.post_order(order).await.expect("the store takes orders");
     }
 
@@ -226,7 +230,8 @@ impl<'d> Teller<'d> {
     async fn answer(&mut self, state: &State) {
         for hold in &state.holds {
             if let Kind::Approval(wave) = hold.kind {
-                return self.post(&Order::Approve { wave }).await;
+                let order = Order::Approve { wave, gate: None, evidence: None };
+                return self.post_by(&order, "managers").await;
             }
         }
         let (after, act) = if self.is_calm { (1, self.calm_answer(state)) } else { self.stormy_answer() };

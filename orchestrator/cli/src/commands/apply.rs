@@ -3,12 +3,13 @@
 use super::context::{Context, Time, holder, is_gone, person};
 use super::{files, find, look, planning};
 use crate::args::{Apply, Format, OnHold};
+use crate::callback_listen::{self, Bound, Desk, Secrets};
 use crate::exit::{Exit, Stop};
 use crate::metrics_listen::{self, Listening};
 use crate::print::status::View;
 use crate::print::summary;
 use crate::progress::Display;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,8 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
     let time = context.time().await?;
     let metrics = Metrics::default();
     let listening = listen(context, &args, &metrics).await?;
+    let secrets = Secrets::of(&spec, |name| std::env::var(name).ok())?;
+    let bound = bind_for_reports(context, &args, &spec, &secrets).await?;
     let start = match planning::active(store.as_ref(), &spec.name).await? {
         Some(rollout) => Some(resume(context, store.as_ref(), &rollout, &spec, &time).await?),
         None => None,
@@ -56,6 +59,10 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
         Start::New(Box::new(plan), id)
     } else {
         Start::Resume(id)
+    };
+    let _reports = match bound {
+        Some(bound) => Some(take_reports(bound, &start, &secrets, &store, &time).await?),
+        None => None,
     };
     let display = Display::new(context.console);
     #[cfg(feature = "crash-points")]
@@ -100,6 +107,53 @@ async fn listen(context: &Context, args: &Apply, metrics: &Metrics) -> Result<Op
     let listening = metrics_listen::listen(address, metrics.clone()).await?;
     context.console.note(&format!("metrics at http://{}/metrics", listening.address));
     Ok(Some(listening))
+}
+
+/// Takes the port for reports if the plan file has gates that wait for them. Without one no report could ever come.
+async fn bind_for_reports(
+    context: &Context,
+    args: &Apply,
+    spec: &Rollout,
+    secrets: &Secrets,
+) -> Result<Option<Bound>, Stop> {
+    let Some(address) = args.callback_listen else {
+        if secrets.is_empty() {
+            return Ok(None);
+        }
+        return Err(Stop::new(
+            Exit::Usage,
+            "a gate of this plan file waits for reports, and nothing would take them",
+        )
+        .help("add --callback-listen ADDRESS, such as 127.0.0.1:9465"));
+    };
+    if secrets.is_empty() {
+        context.console.note("no gate of this plan file waits for reports: nothing listens for any");
+        return Ok(None);
+    }
+    let bound = callback_listen::bind(address).await?;
+    context.console.note(&format!("reports to http://{}/v1/gates/{}/GATE", bound.address, spec.name));
+    Ok(Some(bound))
+}
+
+async fn take_reports(
+    bound: Bound,
+    start: &Start,
+    secrets: &Secrets,
+    store: &Arc<dyn Store>,
+    time: &Time,
+) -> Result<callback_listen::Listening, Stop> {
+    let (store, clock) = (Arc::clone(store), time.clock.clone());
+    let desk = match start {
+        Start::New(plan, id) => Desk::new((id.clone(), plan), secrets, BTreeSet::new(), store, clock),
+        Start::Resume(id) => {
+            let record = wavetrain_driver::log::load(store.as_ref(), id).await;
+            let record = record.map_err(|error| look::driver_stop(&error))?;
+            let mut nonces = callback_listen::waiting(store.as_ref(), id).await?;
+            nonces.extend(record.state.nonces.into_keys());
+            Desk::new((id.clone(), record.plan.as_ref()), secrets, nonces, store, clock)
+        }
+    };
+    Ok(callback_listen::serve(bound, desk))
 }
 
 /// The calls of all sites together: there may be thousands of sites, and a series for each would be too many.

@@ -1,6 +1,7 @@
 //! One module per command, or per family of commands that share their way.
 
 pub mod apply;
+pub mod approve;
 pub mod context;
 mod desk;
 mod files;
@@ -45,9 +46,10 @@ pub async fn run(cli: Cli, console: Console) -> Result<Exit, Stop> {
             order::give(context, &target, Wish::Pause { emergency, reason }).await
         }
         Command::Resume { target } => order::give(context, &target, Wish::Resume).await,
-        Command::Approve { rollout, wave, by, output } => {
+        Command::Approve { rollout, wave, gate, by, evidence, reject: _, reason, output } => {
             let target = Target { rollout: Some(rollout), output };
-            order::give(context, &target, Wish::Approve { wave, by }).await
+            let say = approve::Say { wave, gate, by, evidence, refusal: reason };
+            order::give(context, &target, Wish::Say(say)).await
         }
         Command::Abort { target, yes, reason } => {
             order::give(context, &target, Wish::Abort { reason, yes }).await

@@ -3,6 +3,7 @@
 //! An order goes into the state's mailbox, where the process that runs the rollout takes it. If no process does, the
 //! order is obeyed here: only the log is written, nothing is sent to AWS.
 
+use super::approve::{self, Ready, Say};
 use super::context::{Context, Time, person};
 use super::desk;
 use super::find::{self, Unsaid};
@@ -39,13 +40,8 @@ pub enum Wish {
     },
     /// End every hold.
     Resume,
-    /// Agree to a wave.
-    Approve {
-        /// Its name.
-        wave: String,
-        /// In whose name.
-        by: Option<String>,
-    },
+    /// Agree to a wave, or refuse it.
+    Say(Say),
     /// End it, nodes left as they are.
     Abort {
         /// Why.
@@ -72,7 +68,8 @@ impl Wish {
         match self {
             Self::Pause { .. } => "pause",
             Self::Resume => "resume",
-            Self::Approve { .. } => "approve",
+            Self::Say(say) if say.refusal.is_some() => "reject",
+            Self::Say(_) => "approve",
             Self::Abort { .. } => "abort",
             Self::Rollback { .. } => "roll back",
             Self::Retry { .. } => "retry",
@@ -97,7 +94,10 @@ pub async fn give(context: &Context, target: &Target, wish: Wish) -> Result<Exit
         return nothing_runs(context, target, &wish);
     };
     let record = look::load(store.as_ref(), &rollout).await?;
-    let (order, by) = resolve(&record, &wish)?;
+    let Ready { order, by, shown } = resolve(&record, &wish)?;
+    if !shown.is_empty() {
+        context.console.note(shown.trim_end());
+    }
     // A rollout that is over refuses them by itself; asking before would promise something.
     if let Wish::Abort { yes, .. } | Wish::Rollback { yes, .. } = &wish
         && !record.state.is_over()
@@ -135,26 +135,24 @@ fn nothing_runs(context: &Context, target: &Target, wish: &Wish) -> Result<Exit,
 }
 
 /// The order in the plan's own indices, and in whose name.
-fn resolve(record: &Record, wish: &Wish) -> Result<(Order, String), Stop> {
+fn resolve(record: &Record, wish: &Wish) -> Result<Ready, Stop> {
     let plan = record.plan.as_ref();
     let order = match wish {
         Wish::Pause { emergency, reason } => Order::Pause { emergency: *emergency, reason: reason.clone() },
         Wish::Resume => Order::Resume,
         Wish::Abort { reason, .. } => Order::Abort { reason: reason.clone() },
         Wish::Rollback { reason, .. } => Order::Rollback { reason: reason.clone() },
-        Wish::Approve { wave, by } => {
-            let order = Order::Approve { wave: wave_of(plan, wave)? };
-            return Ok((order, by.clone().unwrap_or_else(person)));
-        }
+        Wish::Say(say) => return approve::ready(record, say, wave_of(plan, &say.wave)?),
         Wish::Retry { nodes } => {
             let indices = nodes.iter().map(|id| node_of(plan, id)).collect::<Result<_, _>>()?;
             Order::Retry { nodes: indices }
         }
     };
-    Ok((order, person()))
+    Ok(Ready { order, by: person(), shown: String::new() })
 }
 
-fn wave_of(plan: &Plan, name: &str) -> Result<WaveIndex, Stop> {
+/// A wave by its name.
+pub fn wave_of(plan: &Plan, name: &str) -> Result<WaveIndex, Stop> {
     plan.wave_indices().find(|wave| plan.wave_name(*wave) == name).ok_or_else(|| {
         let names: Vec<&str> = plan.wave_indices().map(|wave| plan.wave_name(wave)).collect();
         Stop::new(Exit::Usage, format!("the plan has no wave `{name}`"))

@@ -4,6 +4,8 @@ use crate::print::status::baked;
 use crate::print::table::counted;
 use crate::print::words;
 use std::fmt::Write;
+use wavetrain_engine::people;
+use wavetrain_model::approval::Subject;
 use wavetrain_model::id::WaveIndex;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{Phase, Progress, State, WavePhase};
@@ -14,7 +16,7 @@ pub fn sentences(plan: &Plan, state: &State, now: Timestamp) -> String {
     let mut text = String::new();
     if state.phase == Phase::Running {
         for wave in plan.wave_indices() {
-            if let Some(sentence) = wave_sentence(plan, state, wave) {
+            if let Some(sentence) = wave_sentence(plan, state, now, wave) {
                 let _ = writeln!(text, "wave {}: {sentence}", plan.wave_name(wave));
             }
         }
@@ -41,7 +43,7 @@ pub fn sentences(plan: &Plan, state: &State, now: Timestamp) -> String {
     text
 }
 
-fn wave_sentence(plan: &Plan, state: &State, index: WaveIndex) -> Option<String> {
+fn wave_sentence(plan: &Plan, state: &State, now: Timestamp, index: WaveIndex) -> Option<String> {
     let (spec, wave) = (&plan.spec.waves[index.at()], state.wave(index));
     Some(match wave.phase {
         WavePhase::Waiting => {
@@ -51,11 +53,11 @@ fn wave_sentence(plan: &Plan, state: &State, index: WaveIndex) -> Option<String>
                 .filter(|before| !matches!(state.wave(**before).phase, WavePhase::Passed { .. }))
                 .map(|before| plan.wave_name(*before))
                 .collect();
-            match (missing.as_slice(), &spec.approval) {
-                ([], Some(approval)) if wave.approved_by.is_empty() => {
-                    format!("waits for the approval of {}", approval.from.join(" or "))
-                }
-                ([], _) => "is about to open".to_owned(),
+            let own = Subject { wave: index, gate: None, before: true };
+            let standing = people::standing(plan, state, now, own).filter(|standing| !standing.is_agreed());
+            match (missing.as_slice(), standing) {
+                ([], Some(standing)) => format!("waits for people: {}", standing.sentence()),
+                ([], None) => "is about to open".to_owned(),
                 (missing, _) => format!("waits until {} passed", missing.join(" and ")),
             }
         }

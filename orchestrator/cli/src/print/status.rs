@@ -6,6 +6,8 @@ use crate::console::Paint;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use wavetrain_driver::progress::{headline, phase_word};
+use wavetrain_engine::people::{self, Standing};
+use wavetrain_model::approval::{Given, Subject};
 use wavetrain_model::gate::Verdict;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
@@ -38,8 +40,48 @@ pub fn text(view: View<'_>, paint: Paint) -> String {
     text.push_str(&waves(plan, state).text(2));
     let _ = writeln!(text, "\nnodes: {}", words::tally(&state.tally));
     text.push_str(&gates(plan, state));
+    for standing in approvals(view) {
+        let _ = writeln!(
+            text,
+            "approval of {}: {}\n  evidence {}",
+            words::subject(plan, standing.subject),
+            standing.sentence(),
+            standing.evidence
+        );
+    }
     text.push_str(&rollback(state));
     text
+}
+
+/// Approvals that are asked for now, or that somebody answered.
+fn approvals(view: View<'_>) -> Vec<Standing<'_>> {
+    let View { plan, state, now, .. } = view;
+    let all = plan.wave_indices().flat_map(|wave| people::subjects(plan, wave));
+    let is_told = |subject: &Subject| {
+        people::is_asked(plan, state, *subject) || state.given.iter().any(|given| given.subject == *subject)
+    };
+    all.filter(is_told).filter_map(|subject| people::standing(plan, state, now, subject)).collect()
+}
+
+fn approval(view: View<'_>, standing: &Standing<'_>) -> Value {
+    let names = |given: &[Given]| given.iter().map(|given| given.by.clone()).collect::<Vec<_>>();
+    let Standing { subject, approval, .. } = standing;
+    let hold = view.state.hold(people::hold_kind(*subject));
+    json!({
+        "about": words::subject(view.plan, *subject),
+        "wave": view.plan.wave_name(subject.wave),
+        "gate": subject.gate.map(|gate| view.plan.spec.gates[gate.at()].name.as_str()),
+        "before": subject.before,
+        "need": approval.need,
+        "evidence": standing.evidence,
+        "shown": people::shown(view.plan, view.state, *subject).sentences,
+        "agreed": names(&standing.agreed),
+        "rejected": names(&standing.rejected),
+        "given_for_other_evidence": names(&standing.outdated),
+        "expired": names(&standing.expired),
+        "may_approve": standing.missing,
+        "deadline": hold.and_then(|hold| hold.deadline).map(|at| at.to_string()),
+    })
 }
 
 fn heading(view: View<'_>, paint: Paint) -> String {
@@ -123,7 +165,7 @@ fn rollback(state: &State) -> String {
 
 /// For scripts.
 pub fn document(view: View<'_>) -> Value {
-    let View { id, plan, state, runner, .. } = view;
+    let View { id, plan, state, now, runner } = view;
     let spec = &plan.spec;
     json!({
         "version": super::JSON_VERSION,
@@ -137,7 +179,7 @@ pub fn document(view: View<'_>) -> Value {
         "started_at": state.started_at.to_string(),
         "updated_at": state.updated_at.to_string(),
         "nodes": { "planned": plan.nodes.len(), "outcomes": tally(&state.tally) },
-        "waves": plan.wave_indices().map(|index| wave(plan, state, index)).collect::<Vec<_>>(),
+        "waves": plan.wave_indices().map(|index| wave(plan, state, now, index)).collect::<Vec<_>>(),
         "holds": state.holds.iter().map(|hold| json!({
             "kind": hold.kind,
             "what": words::hold_kind(plan, hold.kind),
@@ -154,6 +196,7 @@ pub fn document(view: View<'_>) -> Value {
             "sentence": record.sentence,
             "samples": record.samples,
         })).collect::<Vec<_>>(),
+        "approvals": approvals(view).iter().map(|standing| approval(view, standing)).collect::<Vec<_>>(),
         "rollback": state.rollback.as_ref().map(|rollback| json!({
             "cause": rollback.cause,
             "decided_at": rollback.decided_at.to_string(),
@@ -165,7 +208,9 @@ pub fn document(view: View<'_>) -> Value {
     })
 }
 
-fn wave(plan: &Plan, state: &State, index: wavetrain_model::id::WaveIndex) -> Value {
+fn wave(plan: &Plan, state: &State, now: Timestamp, index: wavetrain_model::id::WaveIndex) -> Value {
+    let own = people::standing(plan, state, now, Subject { wave: index, gate: None, before: true });
+    let agreed = own.map(|standing| standing.agreed).unwrap_or_default();
     let (planned, wave) = (&plan.waves[index.at()], state.wave(index));
     json!({
         "name": plan.wave_name(index),
@@ -176,7 +221,7 @@ fn wave(plan: &Plan, state: &State, index: wavetrain_model::id::WaveIndex) -> Va
         "outcomes": tally(&wave.tally),
         "baked_seconds": baked(wave).0,
         "bake_seconds": plan.spec.waves[index.at()].bake.0,
-        "approved_by": wave.approved_by,
+        "approved_by": agreed.into_iter().map(|given| given.by).collect::<Vec<_>>(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use crate::console::Tone;
 use std::fmt::Write;
+use wavetrain_model::approval::Subject;
 use wavetrain_model::gate::{Scope, Which};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::outcome::Outcome;
@@ -50,6 +51,9 @@ pub fn hold_kind(plan: &Plan, kind: Kind) -> String {
         Kind::Operator => "paused".to_owned(),
         Kind::Emergency => "emergency stop".to_owned(),
         Kind::Approval(wave) => format!("approval of {}", plan.wave_name(wave)),
+        Kind::SignOff(gate, wave) => {
+            format!("approval of {}, gate {}", plan.wave_name(wave), plan.spec.gates[gate.at()].name)
+        }
         Kind::Gate(which, Some(wave)) => format!("gate {} of {}", gate(plan, which), plan.wave_name(wave)),
         Kind::Gate(which, None) => format!("gate {}", gate(plan, which)),
         Kind::Site(site) => format!("site {}", plan.sites[site.at()].site),
@@ -64,10 +68,11 @@ pub fn hold_lines(plan: &Plan, hold: &Hold, now: Timestamp) -> String {
         format!("{}: {}\n  next step: {}\n", hold_kind(plan, hold.kind), hold.reason, hold.next_step);
     if let Some(deadline) = hold.deadline {
         let left = short(deadline.since(now));
-        let _ = writeln!(
-            text,
-            "  unanswered until {deadline} (in {left}), the rollout is aborted and nodes stay as they are"
-        );
+        let then = match hold.kind {
+            Kind::SignOff(..) => "the gate is inconclusive",
+            _ => "the rollout is aborted and nodes stay as they are",
+        };
+        let _ = writeln!(text, "  unanswered until {deadline} (in {left}), {then}");
     }
     text
 }
@@ -80,6 +85,16 @@ pub fn gate(plan: &Plan, which: Which) -> String {
             let gate = &plan.spec.gates[gate.at()];
             if gate.dry_run { format!("{} (dry run)", gate.name) } else { gate.name.clone() }
         }
+    }
+}
+
+/// What people are asked about.
+pub fn subject(plan: &Plan, subject: Subject) -> String {
+    let wave = plan.wave_name(subject.wave);
+    match (subject.gate, subject.before) {
+        (None, _) => format!("wave {wave}"),
+        (Some(gate), true) => format!("gate {} before {wave}", plan.spec.gates[gate.at()].name),
+        (Some(gate), false) => format!("gate {} after {wave}", plan.spec.gates[gate.at()].name),
     }
 }
 

@@ -118,7 +118,7 @@ fn hold_word(kind: Kind) -> &'static str {
     match kind {
         Kind::Operator => "operator",
         Kind::Emergency => "emergency",
-        Kind::Approval(_) => "approval",
+        Kind::Approval(_) | Kind::SignOff(..) => "approval",
         Kind::Gate(..) => "gate",
         Kind::Site(_) => "site",
         Kind::Refused(_) => "refused",

@@ -89,8 +89,13 @@ async fn a_rollout_that_waits_for_a_person_is_left_and_goes_on_after_the_order()
     let stage = Stage::new(20);
     let start = stage
         .plan(|spec| {
-            spec.waves[1].approval =
-                Some(Approval { from: vec!["bob".to_owned()], within: Seconds::hours(24) });
+            spec.waves[1].approval = Some(Approval {
+                from: vec!["bob".to_owned()],
+                need: 1,
+                within: Seconds::hours(24),
+                valid_for: None,
+                author_may_approve: false,
+            });
         })
         .await;
     let finished = stage.run(start).await.expect("driven");
@@ -98,7 +103,7 @@ async fn a_rollout_that_waits_for_a_person_is_left_and_goes_on_after_the_order()
     assert_eq!(finished.state.holds.len(), 1);
     assert_eq!(stage.versions()[&Some(TARGET.to_owned())], 8);
 
-    let order = Order::Approve { wave: wavetrain_model::id::WaveIndex(1) };
+    let order = Order::Approve { wave: wavetrain_model::id::WaveIndex(1), gate: None, evidence: None };
     let order = log::order(&id(), &order, "bob", stage.clock.now()).expect("an order");
     let posted = stage.store.post_order(order).await.expect("posted");
     let finished = stage.run(wavetrain_driver::Start::Resume(id())).await.expect("driven");
@@ -117,7 +122,8 @@ async fn an_order_that_the_state_forbids_is_answered_with_the_reason() {
     let view = View {
         on_entry: Box::new(move |_, entry| {
             if entry.event.word() == "wave_passed" && remember.lock().expect("lock").is_none() {
-                let order = Order::Approve { wave: wavetrain_model::id::WaveIndex(0) };
+                let order =
+                    Order::Approve { wave: wavetrain_model::id::WaveIndex(0), gate: None, evidence: None };
                 let order = log::order(&id(), &order, "bob", clock.now()).expect("an order");
                 let store = store.clone();
                 *remember.lock().expect("lock") =

@@ -24,14 +24,29 @@ pub(super) fn measured(
     if state.phase != Phase::Running {
         return Vec::new();
     }
-    let which = Which::Planned(gate);
-    let record = state.gate(which, scope);
+    let record = state.gate(Which::Planned(gate), scope);
     let case = Case { plan, state, scope, record, now };
     let judgement = gate::judge(case, spec, readings);
     let verdict = judgement.verdict;
     let samples = record.map_or(0, |record| record.samples) + 1;
     let evidence = gate::evidence(case, spec, window, judgement, samples);
-    let readings = gate::kept(readings);
+    taken(plan, state, now, Taken { gate, scope, verdict, evidence, readings: gate::kept(readings) })
+}
+
+/// One more measurement, as it was judged by itself.
+pub(super) struct Taken {
+    pub(super) gate: GateIndex,
+    pub(super) scope: Scope,
+    pub(super) verdict: Verdict,
+    pub(super) evidence: Evidence,
+    pub(super) readings: Vec<Reading>,
+}
+
+/// What one more measurement brings about.
+pub(super) fn taken(plan: &Plan, state: &State, now: Timestamp, taken: Taken) -> Vec<Event> {
+    let Taken { gate, scope, verdict, evidence, readings } = taken;
+    let (spec, which) = (&plan.spec.gates[gate.at()], Which::Planned(gate));
+    let record = state.gate(which, scope);
     let mut events = vec![Event::Measured { which, scope, verdict, evidence: evidence.clone(), readings }];
     let Some(reached) = reached(spec, scope, record, verdict) else { return events };
     // A verdict is said once; a worse one still counts, also while a hold waits for somebody to look at the first.

@@ -5,6 +5,8 @@ pub(crate) mod budget;
 mod forward;
 pub mod gate;
 mod order;
+mod people;
+mod report;
 mod restore;
 mod tick;
 pub(crate) mod wave;

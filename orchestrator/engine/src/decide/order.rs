@@ -1,10 +1,11 @@
 //! What people order. Every order is harmless when it has nothing to do; what the state forbids is refused with a reason.
 
-use super::wave;
+use super::people::{self, Word};
+use super::{report, wave};
 use crate::input::{Order, Rejection};
 use wavetrain_model::event::Event;
 use wavetrain_model::hold::{Hold, Kind};
-use wavetrain_model::id::{NodeIndex, WaveIndex};
+use wavetrain_model::id::NodeIndex;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{Ending, Forward, Phase, Restoration, State, WavePhase};
 use wavetrain_model::time::Timestamp;
@@ -20,7 +21,16 @@ pub(super) fn decide(
     events.extend(match order {
         Order::Pause { emergency, reason } => pause(state, now, *emergency, reason, by)?,
         Order::Resume => resume(plan, state),
-        Order::Approve { wave } => approve(plan, state, *wave, by)?,
+        Order::Approve { wave, gate, evidence } => {
+            let word = Word { wave: *wave, gate: *gate, evidence: evidence.as_ref(), by, refusal: None };
+            spoken(plan, state, now, &word)?
+        }
+        Order::Reject { wave, gate, evidence, reason } => {
+            let refusal = Some(reason.as_str());
+            let word = Word { wave: *wave, gate: *gate, evidence: evidence.as_ref(), by, refusal };
+            spoken(plan, state, now, &word)?
+        }
+        Order::Report(report) => report::came(plan, state, now, report)?,
         Order::Abort { reason } => abort(state, reason, by)?,
         Order::Rollback { reason } => roll_back(plan, state, reason, by)?,
         Order::Retry { nodes } => retry(plan, state, nodes)?,
@@ -28,7 +38,7 @@ pub(super) fn decide(
     Ok(events)
 }
 
-fn rejection(code: &str, message: impl Into<String>, help: impl Into<String>) -> Rejection {
+pub(super) fn rejection(code: &str, message: impl Into<String>, help: impl Into<String>) -> Rejection {
     Rejection { code: code.to_owned(), message: message.into(), help: help.into() }
 }
 
@@ -76,7 +86,7 @@ fn resume(plan: &Plan, state: &State) -> Vec<Event> {
     let mut events: Vec<Event> = state
         .holds
         .iter()
-        .filter(|hold| !matches!(hold.kind, Kind::Approval(_)))
+        .filter(|hold| !matches!(hold.kind, Kind::Approval(_) | Kind::SignOff(..)))
         .map(|hold| Event::Released { kind: hold.kind, accepted: true })
         .collect();
     // A wave whose blocker was held is measured afresh, with a new deadline.
@@ -90,25 +100,11 @@ fn resume(plan: &Plan, state: &State) -> Vec<Event> {
     events
 }
 
-fn approve(plan: &Plan, state: &State, wave: WaveIndex, by: &str) -> Result<Vec<Event>, Rejection> {
-    if let Some(over) = over(state) {
-        return Err(over);
+fn spoken(plan: &Plan, state: &State, now: Timestamp, word: &Word<'_>) -> Result<Vec<Event>, Rejection> {
+    match over(state) {
+        Some(over) => Err(over),
+        None => people::said(plan, state, now, word),
     }
-    let Some(spec) = plan.spec.waves.get(wave.at()) else {
-        return Err(rejection("S0102", "the plan has no such wave", "`wavetrain status` lists the waves"));
-    };
-    if spec.approval.is_none() {
-        let message = format!("wave {} asks for no approval", spec.name);
-        return Err(rejection("S0103", message, "nothing to do"));
-    }
-    let mut events = Vec::new();
-    if !state.wave(wave).approved_by.iter().any(|earlier| earlier == by) {
-        events.push(Event::Approved { wave, by: by.to_owned() });
-    }
-    if state.hold(Kind::Approval(wave)).is_some() {
-        events.push(Event::Released { kind: Kind::Approval(wave), accepted: true });
-    }
-    Ok(events)
 }
 
 fn abort(state: &State, reason: &str, by: &str) -> Result<Vec<Event>, Rejection> {

@@ -1,6 +1,6 @@
 //! What the passing of time means: deadlines, budgets, waves, ends. One layer of consequences per call.
 
-use super::{answer, budget, gate, wave};
+use super::{answer, budget, gate, people, wave};
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Verdict, Which};
 use wavetrain_model::hold::Kind;
@@ -37,6 +37,9 @@ fn overdue_hold(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     else {
         return Vec::new();
     };
+    if let Kind::SignOff(gate, of) = hold.kind {
+        return people::unanswered(plan, state, now, gate, of);
+    }
     match (&state.phase, hold.kind.site()) {
         // A rollback is not given up as a whole: the site's nodes are exceptions, the others go on.
         (Phase::RollingBack, Some(site)) => {

@@ -1,17 +1,19 @@
 //! Waves: when they open, settle, earn their bake and pass.
 
-use super::{budget, gate, restore};
+use super::{budget, gate, people, restore};
 use crate::gate::{concerns, first_look};
+use crate::people::subjects;
 use std::collections::BTreeSet;
+use wavetrain_model::approval::Subject;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Verdict, Which};
-use wavetrain_model::hold::{Hold, Kind};
+use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{GateIndex, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Bug;
-use wavetrain_model::spec::Gate;
+use wavetrain_model::spec::{Check, Gate};
 use wavetrain_model::state::{State, Touch, Wave, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
 
@@ -45,21 +47,8 @@ fn waiting(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> Vec<E
     if !spec.after.iter().all(has_passed) || state.holds.iter().any(|hold| hold.kind.stops_installs()) {
         return Vec::new();
     }
-    if let Some(approval) = &spec.approval
-        && state.wave(wave).approved_by.is_empty()
-    {
-        if state.hold(Kind::Approval(wave)).is_some() {
-            return Vec::new();
-        }
-        let hold = Hold {
-            kind: Kind::Approval(wave),
-            reason: format!("wave {} waits for an approval from {}", spec.name, approval.from.join(", ")),
-            next_step: format!("`wavetrain approve {} {}`", plan.spec.name, spec.name),
-            needs_person: true,
-            since: now,
-            deadline: Some(now.plus(approval.within)),
-        };
-        return vec![Event::Held { hold }];
+    if let Some(events) = people::awaited(plan, state, now, Subject { wave, gate: None, before: true }) {
+        return events;
     }
     if plan.waves[wave.at()].size == 0 {
         return vec![Event::WaveOpened { wave }, Event::WaveSettled { wave }];
@@ -70,7 +59,7 @@ fn waiting(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> Vec<E
 
 fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
     let scope = Scope::Blocker(wave);
-    for (gate, spec) in judges(plan, wave).filter(|(_, spec)| spec.blocker) {
+    for (gate, spec) in judges(plan, wave).filter(|(_, spec)| spec.blocker && !is_asking(spec)) {
         let which = Which::Planned(gate);
         let record = state.gate(which, scope);
         let is_passed = record.is_some_and(|record| {
@@ -84,7 +73,7 @@ fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: T
         if is_judged || now.since(since.max(state.taken_up_at)) < spec.deadline {
             return Vec::new();
         }
-        let (verdict, said) = record.map_or((Verdict::Inconclusive, "never measured".to_owned()), |record| {
+        let (verdict, said) = record.map_or((Verdict::Inconclusive, never(spec).to_owned()), |record| {
             (record.last.max(Verdict::Inconclusive), record.sentence.clone())
         });
         let sentence =
@@ -96,7 +85,31 @@ fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: T
     if state.holds.iter().any(|hold| hold.kind.stops_installs()) {
         return Vec::new();
     }
-    vec![Event::WaveOpened { wave }]
+    // People come last: they judge what the others found.
+    asked(plan, state, wave, now, true).unwrap_or_else(|| vec![Event::WaveOpened { wave }])
+}
+
+/// What a gate says that has said nothing.
+fn never(spec: &Gate) -> &'static str {
+    if spec.check.looks() { "never measured" } else { "no report came" }
+}
+
+/// Whether a gate asks people.
+fn is_asking(spec: &Gate) -> bool {
+    matches!(spec.check, Check::Approval(_))
+}
+
+/// What stands between a wave and the people whom its gates ask; None: nothing.
+fn asked(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp, before: bool) -> Option<Vec<Event>> {
+    let subjects = people_asked(plan, wave, before);
+    let awaited: Vec<Vec<Event>> =
+        subjects.filter_map(|subject| people::awaited(plan, state, now, subject)).collect();
+    if awaited.is_empty() { None } else { Some(awaited.into_iter().flatten().collect()) }
+}
+
+fn people_asked(plan: &Plan, wave: WaveIndex, before: bool) -> impl Iterator<Item = Subject> {
+    let subjects = subjects(plan, wave).into_iter();
+    subjects.filter(move |subject| subject.gate.is_some() && subject.before == before)
 }
 
 fn open(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
@@ -142,7 +155,7 @@ fn has_open_intents(state: &State, wave: WaveIndex) -> bool {
 }
 
 /// Whether anything that is begun or about to begin needs a site.
-pub(super) fn has_work(plan: &Plan, state: &State, site: SiteIndex) -> bool {
+pub(crate) fn has_work(plan: &Plan, state: &State, site: SiteIndex) -> bool {
     let waits = |wave: &Wave| {
         wave.unsurveyed.contains_key(&site)
             || wave.ready.contains_key(&site)
@@ -194,7 +207,7 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
         verdict: Verdict::Pass,
         evidence,
     }];
-    for (gate, spec) in judges(plan, wave) {
+    for (gate, spec) in judges(plan, wave).filter(|(_, spec)| !is_asking(spec)) {
         let (which, scope) = (Which::Planned(gate), scope_of(plan, gate, wave));
         let measured = state.gate(which, scope);
         if !gate::is_passed(spec, measured, since) {
@@ -203,7 +216,7 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
             if now.since(from) < spec.deadline {
                 return Vec::new();
             }
-            let said = measured.map_or("never measured", |record| record.sentence.as_str());
+            let said = measured.map_or(never(spec), |record| record.sentence.as_str());
             let sentence = format!("no pass within {} after the bake: {said}", spec.deadline);
             let evidence = gate::evidence(plan, state, gate, scope, sentence, now);
             return gate::verdict_events(plan, state, now, which, scope, Verdict::Inconclusive, evidence);
@@ -214,13 +227,17 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
             events.push(Event::Judged { which, scope, verdict: Verdict::Pass, evidence });
         }
     }
+    if let Some(waiting) = asked(plan, state, wave, now, false) {
+        return waiting;
+    }
+    events.extend(people_asked(plan, wave, false).filter_map(|it| people::agreed(plan, state, now, it)));
     events.push(Event::WavePassed { wave });
     events
 }
 
 /// A bake that earns nothing because a gate finds no data ends there with a verdict; it must not wait for ever.
 fn unmeasured(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
-    for (gate, spec) in judges(plan, wave) {
+    for (gate, spec) in judges(plan, wave).filter(|(_, spec)| spec.check.looks()) {
         let (which, scope) = (Which::Planned(gate), scope_of(plan, gate, wave));
         let record = state.gate(which, scope);
         if gate::is_done(spec, record, since) {
@@ -250,7 +267,7 @@ fn credit(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
     }
     let (mut until, mut vouched_ms) = (now, None::<u64>);
     let mut step = Seconds(0);
-    for (gate, spec) in judges(plan, wave) {
+    for (gate, spec) in judges(plan, wave).filter(|(_, spec)| spec.check.looks()) {
         let measured = state.gate(Which::Planned(gate), scope_of(plan, gate, wave));
         if gate::is_done(spec, measured, since) {
             continue;

@@ -16,7 +16,7 @@ pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
     if state.phase != Phase::Running {
         return;
     }
-    for (index, spec) in plan.spec.gates.iter().enumerate() {
+    for (index, spec) in plan.spec.gates.iter().enumerate().filter(|(_, spec)| spec.check.looks()) {
         let gate = GateIndex(index as u16);
         for Place { scope, mut sites, start, since } in places(plan, state, gate) {
             sites.retain(|site| gate::sees_site(plan, spec, *site));

@@ -19,6 +19,7 @@ mod metric;
 mod share;
 mod sight;
 
+use crate::people;
 use metric::Rule;
 use wavetrain_model::gate::{Evidence, Found, Reading, Scope, Verdict, Window};
 use wavetrain_model::id::SiteIndex;
@@ -60,7 +61,7 @@ pub(crate) fn judge(case: Case<'_>, gate: &Gate, readings: &[Reading]) -> Judgem
     match &gate.check {
         Check::Compare(compare) => return compare::judge(case, compare, readings),
         Check::Compliance(check) => return compliance::judge(case, gate, check, readings),
-        Check::Alarms(_) | Check::Metric(_) | Check::Prometheus(_) | Check::Http(_) => {}
+        _ => {}
     }
     let judged = readings.iter().map(|reading| {
         let place = place(case.plan, reading.site);
@@ -134,6 +135,8 @@ pub(crate) fn query(gate: &Gate) -> String {
         Check::Prometheus(prometheus) => format!("{} at {}", prometheus.query, shown(&prometheus.url)),
         Check::Http(http) => format!("GET {}", shown(&http.url)),
         Check::Compliance(check) => compliance::query(check),
+        Check::Callback(callback) => format!("a report signed with {}", callback.secret_env),
+        Check::Approval(approval) => people::query(approval),
     }
 }
 
@@ -151,6 +154,8 @@ pub(crate) fn threshold(gate: &Gate) -> String {
         Check::Prometheus(prometheus) => condition::sentence(&prometheus.condition),
         Check::Http(http) => condition::sentence(&http.condition),
         Check::Compliance(check) => compliance::threshold(check),
+        Check::Callback(_) => "what the report says".to_owned(),
+        Check::Approval(approval) => people::threshold(approval),
     }
 }
 
@@ -172,7 +177,7 @@ fn nodes(case: Case<'_>, site: Option<SiteIndex>) -> u32 {
 /// From the moment a gate may first look at something to its first look: before that there can be nothing to see.
 pub(crate) fn first_look(gate: &Gate) -> Seconds {
     let ripe = match &gate.check {
-        Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) => 0,
+        Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) | Check::Callback(_) | Check::Approval(_) => 0,
         Check::Prometheus(prometheus) => prometheus.window.0,
         // One whole period lies within any two.
         Check::Metric(Metric { lag, period, .. }) | Check::Compare(Compare { lag, period, .. }) => {
@@ -185,6 +190,8 @@ pub(crate) fn first_look(gate: &Gate) -> Seconds {
 /// What a look at `now` covers, of a time that begins at `start`; None: nothing yet.
 pub(crate) fn window(gate: &Gate, start: Option<Timestamp>, now: Timestamp) -> Option<Window> {
     match &gate.check {
+        // Nobody looks.
+        Check::Callback(_) | Check::Approval(_) => None,
         Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) => Some(Window { from: now, until: now }),
         // The query alone knows what it looks at: before a whole window lies behind the start, it would see older times.
         Check::Prometheus(prometheus) => {

@@ -39,9 +39,7 @@ pub(crate) fn concerns(plan: &Plan, gate: &Gate, wave: WaveIndex) -> bool {
 pub(crate) fn asked(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Vec<NodeIndex> {
     let with_failures = match &gate.check {
         Check::Compliance(check) => check.truth,
-        Check::Alarms(_) | Check::Metric(_) | Check::Compare(_) | Check::Prometheus(_) | Check::Http(_) => {
-            return Vec::new();
-        }
+        _ => return Vec::new(),
     };
     let is_meant = |node: &NodeIndex| {
         let forward = state.nodes[node.at()].forward;

@@ -81,6 +81,9 @@ pub(crate) type MetricSource = Box<dyn FnMut(&Measurement) -> Result<Found, Stri
 /// What unwinds out of a turn when the process dies.
 pub(crate) struct Died;
 
+/// Who starts every rollout.
+pub(crate) const AUTHOR: &str = "author";
+
 pub(crate) const VERSIONS: [&str; 3] = ["2.0.0-1", "1.0.0-1", "1.1.0-1"];
 
 /// Over what a plan's nodes are spread.
@@ -133,6 +136,17 @@ pub(crate) fn alarm_gate() -> spec::Gate {
         within: spec::Within::default(),
         per: None,
     }
+}
+
+/// What these people are asked.
+pub(crate) fn approval(from: &[&str], need: u32, within: Seconds) -> spec::Approval {
+    let from = from.iter().map(|name| (*name).to_owned()).collect();
+    spec::Approval { from, need, within, valid_for: None, author_may_approve: false }
+}
+
+/// Agrees to whatever is asked about a wave.
+pub(crate) fn approve(wave: u16) -> Order {
+    Order::Approve { wave: WaveIndex(wave), gate: None, evidence: None }
 }
 
 /// A plan of waves of the given sizes over one site; every second node had 1.1.0-1, every tenth none.
@@ -343,7 +357,8 @@ impl Cloud {
             return;
         }
         for event in events {
-            let entry = Entry { at: self.now, actor: "wavetrain".to_owned(), event };
+            let actor = if matches!(event, Event::Started { .. }) { AUTHOR } else { "wavetrain" };
+            let entry = Entry { at: self.now, actor: actor.to_owned(), event };
             evolve(&self.plan, &mut self.state, &entry);
             self.log.push(entry);
         }

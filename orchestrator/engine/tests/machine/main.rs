@@ -4,6 +4,7 @@ mod cloud;
 mod gates;
 mod nodes;
 mod odd;
+mod people;
 mod prefixes;
 mod recovery;
 mod rollback;

@@ -4,7 +4,6 @@ use crate::cloud::{self, Behaviour, Cloud, plan};
 use wavetrain_engine::input::Order;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::AlarmState;
-use wavetrain_model::id::WaveIndex;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::quantity::{Amount, Percent};
 use wavetrain_model::spec;
@@ -169,10 +168,10 @@ fn a_paused_rollout_installs_nothing_until_it_is_resumed() {
 
 #[test]
 fn a_wave_with_an_approval_waits_for_it_and_expires_without() {
-    let approval = || Some(spec::Approval { from: vec!["managers".to_owned()], within: Seconds::hours(24) });
+    let approval = || Some(cloud::approval(&["anna"], 1, Seconds::hours(24)));
     let mut cloud = Cloud::new(plan(&[10, 10], |spec| spec.waves[1].approval = approval()));
     cloud.run_until(|state| !state.holds.is_empty());
-    cloud.order(Order::Approve { wave: WaveIndex(1) });
+    cloud.order(cloud::approve(1));
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
     let mut cloud = Cloud::new(plan(&[10, 10], |spec| spec.waves[1].approval = approval()));

@@ -1,6 +1,6 @@
 //! Gates.
 
-use super::{distinct, metrics, nodes, servers, waves};
+use super::{approval, distinct, metrics, nodes, servers, waves};
 use crate::code;
 use crate::file;
 use crate::problem::{Problems, quoted};
@@ -11,6 +11,19 @@ use std::collections::BTreeMap;
 use wavetrain_model::expression::{Error, Expression};
 use wavetrain_model::id::WaveIndex;
 use wavetrain_model::spec::{Alarms, Check, Fleet, Gate};
+
+/// Keys of gates that look by themselves; the first three also of none that waits for reports.
+const ONLY_FOR_LOOKS: [&str; 9] = [
+    "every",
+    "initial_delay",
+    "deadline",
+    "dry_run",
+    "count",
+    "failure_limit",
+    "inconclusive_limit",
+    "consecutive_error_limit",
+    "consecutive_success_limit",
+];
 
 type Written<const MAX: usize> = Option<Placed<List<file::Gate, 0, MAX>>>;
 
@@ -64,6 +77,7 @@ fn gate(
             "raise `deadline`, or lower `every`",
         );
     }
+    told(&written, problems);
     let kinds: Vec<&str> = file::GATE_KINDS.into_iter().filter(|kind| written.given.has(kind)).collect();
     match kinds.as_slice() {
         [] => problems.error(
@@ -86,14 +100,21 @@ fn gate(
     let alarms = written.alarms.map(|alarms| Check::Alarms(check_alarms(alarms, problems)));
     let metric = written.metric.and_then(|metric| metrics::check(metric, problems)).map(Check::Metric);
     let is_blocker = written.blocker.value.0;
+    let approval = written.approval.as_ref().and_then(|asked| approval::check(asked, problems));
+    let approval = approval.map(Check::Approval);
     let compare = written.compare.and_then(|compare| metrics::compare(compare, is_blocker, problems));
     let prometheus = written.prometheus.and_then(|ask| servers::prometheus(ask, problems));
     let http = written.http.and_then(|ask| servers::http(ask, problems));
     let check = alarms.or(metric).or(compare.map(Check::Compare));
     let compliance =
         written.compliance.and_then(|ask| nodes::compliance(ask, is_blocker, around.has_probe, problems));
-    let check = check.or(prometheus.map(Check::Prometheus)).or(http.map(Check::Http));
-    let check = check.or(compliance.map(Check::Compliance))?;
+    let check = check.or(prometheus.map(Check::Prometheus)).or(http).or(approval);
+    let check = check.or(compliance.map(Check::Compliance));
+    let deadline = match &check {
+        Some(Check::Callback(callback)) => callback.within,
+        _ => written.deadline.value.0,
+    };
+    let check = check?;
     nodes::scope(&check, written.within.as_ref(), written.per.as_ref(), problems);
     Some(Gate {
         within: waves::within(written.within.as_ref(), around.fleet, problems),
@@ -111,8 +132,27 @@ fn gate(
         inconclusive_limit: written.inconclusive_limit.map(|limit| limit.value.0),
         consecutive_error_limit: written.consecutive_error_limit.value.0,
         consecutive_success_limit: written.consecutive_success_limit.value.0,
-        deadline: written.deadline.value.0,
+        deadline,
     })
+}
+
+/// Gates that look nowhere by themselves have no intervals and no limits of their own.
+fn told(written: &file::Gate, problems: &mut Problems) {
+    let callback = written.http.as_ref().and_then(|http| http.value.callback.as_ref());
+    let (noun, span, idle) = match (&written.approval, callback) {
+        (Some(approval), _) => ("an approval", approval.span, &ONLY_FOR_LOOKS[..]),
+        (None, Some(callback)) => ("a callback", callback.span, &ONLY_FOR_LOOKS[..3]),
+        (None, None) => return,
+    };
+    for key in idle.iter().filter(|key| written.given.has(key)) {
+        let help = match *key {
+            "deadline" => "write `within` into it",
+            "dry_run" => "remove the gate: people would be asked for nothing",
+            _ => "delete it",
+        };
+        let message = format!("`{key}` has no meaning for {noun}, which is told and does not look");
+        problems.error(code::APPROVAL, span, message, help);
+    }
 }
 
 fn of_waves(judged: Vec<Placed<Text<Name>>>, waves: &[&str], problems: &mut Problems) -> Vec<WaveIndex> {

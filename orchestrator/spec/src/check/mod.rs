@@ -1,6 +1,7 @@
 //! The plan file as written → [`Rollout`]: defaults filled in, references resolved, and everything checked
 //! that needs more than one value to be seen.
 
+mod approval;
 mod fleet;
 mod gates;
 mod graph;

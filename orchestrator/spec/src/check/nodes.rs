@@ -54,7 +54,7 @@ pub fn scope(
     problems: &mut Problems,
 ) {
     let (is_elsewhere, is_of_places) = match check {
-        Check::Prometheus(_) | Check::Http(_) => (true, false),
+        Check::Prometheus(_) | Check::Http(_) | Check::Callback(_) | Check::Approval(_) => (true, false),
         Check::Alarms(_) | Check::Metric(_) => (false, true),
         Check::Compare(_) | Check::Compliance(_) => (false, false),
     };

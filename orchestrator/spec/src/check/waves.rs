@@ -1,5 +1,6 @@
 //! Waves: what each takes, in which order, and whether together they reach every node exactly once.
 
+use super::approval;
 use super::fleet;
 use super::graph::{self, Order};
 use super::population::Population;
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::diagnostic::Span;
 use wavetrain_model::id::{AccountId, Region, WaveIndex};
 use wavetrain_model::quantity::Percent;
-use wavetrain_model::spec::{Approval, Fleet, Take, Wave, Within};
+use wavetrain_model::spec::{Fleet, Take, Wave, Within};
 use wavetrain_model::time::Seconds;
 
 /// Metric delay, evaluation and one period of a one-minute CloudWatch alarm.
@@ -131,10 +132,7 @@ fn candidate(
             "delete it; a percentage is always spread over all platforms and architectures",
         );
     }
-    let approval = written.approval.as_ref().and_then(|approval| {
-        let from = super::distinct(approval.value.from.clone()?.value.0, problems);
-        Some(Approval { from, within: approval.value.within.value.0 })
-    });
+    let approval = written.approval.as_ref().and_then(|asked| approval::check(asked, problems));
     let (take, take_span) = taken?;
     let wave = Wave {
         name: written.name.as_ref()?.value.text.clone(),

@@ -1,6 +1,6 @@
 //! Gates as they are written.
 
-use super::{DAY, HOUR, MINUTE, Where, YEAR};
+use super::{Approval, DAY, HOUR, MINUTE, Where, YEAR};
 use crate::scalar::{Length, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, Table, shape};
 use crate::text::{
@@ -21,8 +21,8 @@ type Dimensions = Table<Text<DimensionText>, Text<DimensionText>, 0, 30>;
 
 shape! {
     /// A check between waves: one kind of check, and how often and how patiently it is made.
-    Gate = "a gate", oneOf ["alarms", "metric", "compare", "prometheus", "http", "compliance"]; later ["probe", "approval"]
-    "this version has no such gate yet; a probe belongs in `package`, an approval into a wave" {
+    Gate = "a gate", oneOf ["alarms", "metric", "compare", "prometheus", "http", "compliance", "approval"]; later ["probe"]
+    "this version has no such gate yet; a probe belongs in `package`" {
         /// Name of the gate.
         required name "name": Text<Name>;
         /// Whether it is also watched from the first install to the last bake.
@@ -41,7 +41,7 @@ shape! {
         optional compare "compare": Compare;
         /// A query to a Prometheus server.
         optional prometheus "prometheus": Prometheus;
-        /// A JSON document behind a URL.
+        /// A JSON document behind a URL, or a signed report.
         optional http "http": Http;
         /// SSM compliance of single nodes, and what their probes printed.
         optional compliance "compliance": Compliance;
@@ -50,6 +50,8 @@ shape! {
         /// What is judged by itself, where the gate asks about single nodes: every `site`, or every `stratum` (site, platform and
         /// architecture); the worst counts. All nodes together unless given.
         optional per "per": Word<Per>;
+        /// People who must agree.
+        optional approval "approval": Approval;
         /// Time between two measurements.
         defaulted every "every": Length<10, DAY> = "1m";
         /// Time until the first measurement.
@@ -189,16 +191,28 @@ shape! {
 }
 
 shape! {
-    /// A JSON document behind a URL, and what it means.
-    Http = "an HTTP check", anyOf ["fail_if", "pass_if"] {
+    /// A JSON document behind a URL, and what it means; or a report that somebody sends.
+    Http = "an HTTP check", anyOf ["fail_if", "pass_if", "callback"] {
         /// What is asked with `GET`; redirects are not followed.
-        required url "url": Text<UrlText>;
+        optional url "url": Text<UrlText>;
         /// Environment variable with a bearer token.
         optional token_env "token_env": Text<VariableName>;
         /// Bad when true: CEL over `answer` (the document) and `status`.
         optional fail_if "fail_if": Text<CelText>;
         /// Good when true.
         optional pass_if "pass_if": Text<CelText>;
+        /// Wait for a signed report instead of asking.
+        optional callback "callback": Callback;
+    }
+}
+
+shape! {
+    /// A signed report that is waited for, instead of asking.
+    Callback = "a callback" {
+        /// Environment variable with the secret that signs reports.
+        required secret_env "secret_env": Text<VariableName>;
+        /// Without a good report for longer, the gate is inconclusive.
+        defaulted within "within": Length<MINUTE, { 30 * DAY }> = "1h";
     }
 }
 

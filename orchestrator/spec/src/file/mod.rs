@@ -187,10 +187,16 @@ shape! {
 shape! {
     /// People who must agree.
     Approval = "an approval" {
-        /// People or groups, any of whom may agree.
+        /// People or groups who may agree.
         required from "from": List<Text<Approver>, 1, 100>;
-        /// Unanswered for longer, the rollout ends and nodes stay as they are.
+        /// How many of them must.
+        defaulted need "need": Whole<1, 100> = "1";
+        /// Unanswered for longer, a wave's own approval ends the rollout and nodes stay as they are; a gate is inconclusive.
         defaulted within "within": Length<MINUTE, { 90 * DAY }> = "24h";
+        /// How long one approval counts; as long as the evidence stays the same unless given.
+        optional valid_for "valid_for": Length<MINUTE, { 90 * DAY }>;
+        /// Whether whoever started the rollout may agree to it.
+        defaulted author_may_approve "author_may_approve": Switch = "no";
     }
 }
 

@@ -224,8 +224,7 @@ fn adjust(dice: &mut Dice, spec: &mut spec::Rollout, spread: Spread, has_probe: 
     for (index, wave) in spec.waves.iter_mut().enumerate() {
         wave.bake = Seconds(dice.pick(&[0, 60, 300, 900]));
         if dice.chance(10) {
-            wave.approval =
-                Some(spec::Approval { from: vec!["managers".to_owned()], within: Seconds::hours(2) });
+            wave.approval = Some(crate::cloud::approval(&["anna"], 1, Seconds::hours(2)));
         }
         if last == 3 && index > 0 {
             // Two waves side by side in the middle.

@@ -113,7 +113,7 @@ impl Run {
             let kinds: Vec<Kind> = self.state.holds.iter().map(|hold| hold.kind).collect();
             for kind in kinds {
                 match kind {
-                    Kind::Approval(wave) => self.order(Order::Approve { wave }),
+                    Kind::Approval(wave) => self.order(Order::Approve { wave, gate: None, evidence: None }),
                     // Sites come back by themselves.
                     Kind::Site(_) => {}
                     _ => self.order(Order::Resume),
@@ -205,7 +205,8 @@ impl Run {
             0..30 => Order::Pause { emergency: self.dice.chance(30), reason },
             30..70 => Order::Resume,
             70..80 => {
-                Order::Approve { wave: WaveIndex(self.dice.below(self.state.waves.len() as u32) as u16) }
+                let wave = WaveIndex(self.dice.below(self.state.waves.len() as u32) as u16);
+                Order::Approve { wave, gate: None, evidence: None }
             }
             80..92 if self.dice.chance(50) => Order::Retry { nodes: Vec::new() },
             80..92 => Order::Retry { nodes: vec![NodeIndex(self.dice.below(self.state.nodes.len() as u32))] },
