@@ -14,6 +14,7 @@ mod interruption;
 mod kit;
 mod layers;
 mod orders;
+mod people;
 mod policies;
 mod stories;
 mod trouble;

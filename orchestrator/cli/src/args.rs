@@ -290,6 +290,17 @@ pub struct Target {
     pub output: Format,
 }
 
+/// About which rollout is asked, and how it is answered.
+#[derive(Debug, Args)]
+pub struct Asked {
+    /// Name or the beginning of an id; the active one, or else the newest one, when left out.
+    #[arg(long, value_name = "ROLLOUT")]
+    pub rollout: Option<String>,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
 /// What to explain.
 #[derive(Debug, Subcommand)]
 pub enum Explain {
@@ -313,6 +324,28 @@ pub enum Explain {
     Rollout {
         /// Name or the beginning of an id; the active one, or else the newest one, when left out.
         rollout: Option<String>,
+    },
+    /// The one thing that a gate waits for, its evidence so far and its deadline.
+    Gate {
+        /// Name of the gate.
+        gate: String,
+        /// Which rollout, and in which form.
+        #[command(flatten)]
+        asked: Asked,
+    },
+    /// The one thing that a wave waits for, its evidence so far and its deadline.
+    Wave {
+        /// Name of the wave.
+        wave: String,
+        /// Which rollout, and in which form.
+        #[command(flatten)]
+        asked: Asked,
+    },
+    /// The one thing that the whole rollout waits for, its evidence so far and its deadline.
+    Stuck {
+        /// Which rollout, and in which form.
+        #[command(flatten)]
+        asked: Asked,
     },
 }
 

@@ -96,7 +96,8 @@ fn words(plan: &Plan, subject: Subject, shown: &Shown) -> String {
     text
 }
 
-fn gate_of(plan: &Plan, name: &str) -> Result<GateIndex, Stop> {
+/// A gate by its name.
+pub fn gate_of(plan: &Plan, name: &str) -> Result<GateIndex, Stop> {
     let at = plan.spec.gates.iter().position(|gate| gate.name == name);
     at.map(|at| GateIndex(at as u16)).ok_or_else(|| {
         let names: Vec<&str> = plan.spec.gates.iter().map(|gate| gate.name.as_str()).collect();

@@ -54,6 +54,10 @@ pub async fn waits_for(context: &Context, said: Option<&str>) -> Result<Exit, St
     if runner.is_none() {
         text.push_str("nobody runs it now: the same `wavetrain apply` goes on\n");
     }
+    let waiting = wavetrain_engine::waiting::of_rollout(&plan, &state, now, runner.is_some());
+    if state.holds.is_empty() {
+        let _ = write!(text, "waits for: {}", super::stuck::text(&waiting, now));
+    }
     text.push_str(&super::waiting::sentences(&plan, &state, now));
     context.console.data(&text)?;
     Ok(Exit::Done)
@@ -117,7 +121,8 @@ pub fn driver_stop(error: &wavetrain_driver::Error) -> Stop {
     }
 }
 
-fn nothing(context: &Context, output: Format) -> Result<Exit, Stop> {
+/// There is no rollout yet.
+pub fn nothing(context: &Context, output: Format) -> Result<Exit, Stop> {
     match output {
         Format::Json => context.console.json(
             &serde_json::json!({ "version": crate::print::JSON_VERSION, "phase": null, "waves": [] }),

@@ -12,6 +12,7 @@ mod plan;
 pub mod planning;
 mod quarantine;
 pub mod sim;
+pub mod stuck;
 mod waiting;
 mod watch;
 
@@ -68,6 +69,9 @@ async fn explain_what(context: &Context, explain: Explain) -> Result<Exit, Stop>
         }
         Explain::Code { code } => files::explain_code(context, &code),
         Explain::Rollout { rollout } => look::waits_for(context, rollout.as_deref()).await,
+        Explain::Gate { gate, asked } => stuck::explain(context, stuck::Part::Gate(gate), &asked).await,
+        Explain::Wave { wave, asked } => stuck::explain(context, stuck::Part::Wave(wave), &asked).await,
+        Explain::Stuck { asked } => stuck::explain(context, stuck::Part::All, &asked).await,
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use wavetrain_driver::progress::{headline, phase_word};
 use wavetrain_engine::people::{self, Standing};
+use wavetrain_engine::waiting;
 use wavetrain_model::approval::{Given, Subject};
 use wavetrain_model::gate::Verdict;
 use wavetrain_model::outcome::Outcome;
@@ -105,6 +106,11 @@ fn heading(view: View<'_>, paint: Paint) -> String {
             |runner| format!("run by {runner}"),
         );
         let _ = writeln!(text, "{run_by}");
+        // A hold says by itself what it waits for.
+        if state.holds.is_empty() {
+            let waiting = waiting::of_rollout(plan, state, now, true);
+            let _ = writeln!(text, "waits for: {}", waiting.sentence);
+        }
     }
     text
 }
@@ -174,6 +180,7 @@ pub fn document(view: View<'_>) -> Value {
         "package": { "name": spec.package.name, "version": spec.package.version },
         "phase": phase_word(state),
         "over": state.is_over(),
+        "waits_for": crate::commands::stuck::document(&waiting::of_rollout(plan, state, now, runner.is_some())),
         "run_by": runner,
         "plan_digest": plan.digest,
         "started_at": state.started_at.to_string(),

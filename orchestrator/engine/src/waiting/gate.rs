@@ -1,6 +1,6 @@
 //! What one gate waits for.
 
-use super::{Kindred, Waiting, held, reaction, wave};
+use super::{Awaited, Waiting, held, reaction, wave};
 use crate::gate::first_look;
 use crate::people;
 use wavetrain_model::approval::Subject;
@@ -29,12 +29,12 @@ pub(super) fn of(plan: &Plan, state: &State, now: Timestamp, gate: GateIndex) ->
             && !matches!(state.wave(*wave).phase, WavePhase::Passed { .. } | WavePhase::Failed { .. })
     });
     let waiting = match next {
-        None => Waiting::new(Kindred::Nothing, "has nothing left to judge"),
+        None => Waiting::new(Awaited::Nothing, "has nothing left to judge"),
         Some(wave) => {
             let when = if spec.guard || spec.blocker { "begins" } else { "has settled" };
             let sentence = format!("looks at nothing until wave {} {when}", plan.wave_name(wave));
             let first = wave::of(plan, state, now, wave);
-            Waiting { deadline: first.deadline, then: first.then, ..Waiting::new(Kindred::Wave, sentence) }
+            Waiting { deadline: first.deadline, then: first.then, ..Waiting::new(Awaited::Wave, sentence) }
                 .seen([format!("wave {}: {}", plan.wave_name(wave), first.sentence)])
         }
     };
@@ -99,9 +99,9 @@ pub(super) fn in_scope(
         };
         let next =
             record.map_or_else(|| since.plus(first_look(spec)), |record| record.last_at.plus(spec.every));
-        (Kindred::Gate, format!("gate {name}, {about}: {counted}, next look at {next}"))
+        (Awaited::Gate, format!("gate {name}, {about}: {counted}, next look at {next}"))
     } else {
-        (Kindred::Report, format!("gate {name}, {about}: waits for a good signed report"))
+        (Awaited::Report, format!("gate {name}, {about}: waits for a good signed report"))
     };
     let waiting = Waiting::new(kind, sentence);
     let waiting = match deadline {

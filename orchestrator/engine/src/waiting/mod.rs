@@ -19,7 +19,7 @@ use wavetrain_model::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Waiting {
     /// In one word, for scripts.
-    pub kind: Kindred,
+    pub kind: Awaited,
     /// In one sentence.
     pub sentence: String,
     /// What is known so far, sentence by sentence.
@@ -35,7 +35,7 @@ pub struct Waiting {
 /// Kinds of things that are waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kindred {
+pub enum Awaited {
     /// Nothing: it is over, or about to go on by itself.
     Nothing,
     /// A process that carries the rollout out.
@@ -63,7 +63,7 @@ pub enum Kindred {
 }
 
 impl Waiting {
-    fn new(kind: Kindred, sentence: impl Into<String>) -> Self {
+    fn new(kind: Awaited, sentence: impl Into<String>) -> Self {
         let (evidence, deadline, then, next_step) = (Vec::new(), None, None, None);
         Self { kind, sentence: sentence.into(), evidence, deadline, then, next_step }
     }
@@ -88,13 +88,13 @@ impl Waiting {
 /// The one thing that the whole rollout waits for; `is_run`: whether a process carries it out at this moment.
 pub fn of_rollout(plan: &Plan, state: &State, now: Timestamp, is_run: bool) -> Waiting {
     let waiting = waited_for(plan, state, now);
-    let is_persons = matches!(waiting.kind, Kindred::Person | Kindred::Approval);
+    let is_persons = matches!(waiting.kind, Awaited::Person | Awaited::Approval);
     if is_run || state.is_over() || is_persons {
         return waiting;
     }
     let next = format!("then: {}", waiting.sentence);
     Waiting::new(
-        Kindred::Process,
+        Awaited::Process,
         "no process carries it out: nothing will happen until `wavetrain apply` is run again",
     )
     .seen([next])
@@ -103,9 +103,9 @@ pub fn of_rollout(plan: &Plan, state: &State, now: Timestamp, is_run: bool) -> W
 
 fn waited_for(plan: &Plan, state: &State, now: Timestamp) -> Waiting {
     match state.phase {
-        Phase::Ended(_) => Waiting::new(Kindred::Nothing, "it is over"),
+        Phase::Ended(_) => Waiting::new(Awaited::Nothing, "it is over"),
         Phase::Aborting => open_command(plan, state, now, |_| true)
-            .unwrap_or_else(|| Waiting::new(Kindred::Nothing, "it is about to end")),
+            .unwrap_or_else(|| Waiting::new(Awaited::Nothing, "it is about to end")),
         Phase::RollingBack => rollback(plan, state, now),
         Phase::Running => running(plan, state, now),
     }
@@ -118,8 +118,8 @@ fn running(plan: &Plan, state: &State, now: Timestamp) -> Waiting {
     // Of waves side by side one that needs a person comes first: the others go on by themselves.
     let open = plan.wave_indices().filter(|wave| is_next(plan, state, *wave));
     let mut all: Vec<Waiting> = open.map(|wave| of_wave(plan, state, now, wave)).collect();
-    all.sort_by_key(|waiting| !matches!(waiting.kind, Kindred::Person | Kindred::Approval | Kindred::Site));
-    all.into_iter().next().unwrap_or_else(|| Waiting::new(Kindred::Nothing, "it is about to end"))
+    all.sort_by_key(|waiting| !matches!(waiting.kind, Awaited::Person | Awaited::Approval | Awaited::Site));
+    all.into_iter().next().unwrap_or_else(|| Waiting::new(Awaited::Nothing, "it is about to end"))
 }
 
 /// Whether a wave is under way, or only its predecessors kept it back so far.
@@ -147,7 +147,7 @@ pub fn of_gate(plan: &Plan, state: &State, now: Timestamp, gate: GateIndex) -> W
     match state.phase {
         Phase::Running => gate::of(plan, state, now, gate),
         Phase::RollingBack | Phase::Aborting | Phase::Ended(_) => {
-            gate::said(state, gate, Waiting::new(Kindred::Nothing, "gates are not judged any more"))
+            gate::said(state, gate, Waiting::new(Awaited::Nothing, "gates are not judged any more"))
         }
     }
 }
@@ -155,20 +155,20 @@ pub fn of_gate(plan: &Plan, state: &State, now: Timestamp, gate: GateIndex) -> W
 fn held(plan: &Plan, state: &State, now: Timestamp, hold: &Hold) -> Waiting {
     let (kind, then) = match hold.kind {
         Kind::Approval(_) => {
-            (Kindred::Approval, "the rollout is aborted, nodes are left as they are".to_owned())
+            (Awaited::Approval, "the rollout is aborted, nodes are left as they are".to_owned())
         }
         Kind::SignOff(gate, _) => {
             let name = &plan.spec.gates[gate.at()].name;
             (
-                Kindred::Approval,
+                Awaited::Approval,
                 format!("gate {name} is inconclusive: {}", reaction(plan.spec.rollback.on_inconclusive)),
             )
         }
         Kind::Site(_) | Kind::Refused(_) => {
-            (Kindred::Site, "the rollout is aborted if anything still needs the site".to_owned())
+            (Awaited::Site, "the rollout is aborted if anything still needs the site".to_owned())
         }
         Kind::Operator | Kind::Emergency | Kind::Gate(..) | Kind::Twice => {
-            (Kindred::Person, "the rollout is aborted, nodes are left as they are".to_owned())
+            (Awaited::Person, "the rollout is aborted, nodes are left as they are".to_owned())
         }
     };
     let waiting = Waiting::new(kind, hold.reason.clone()).next(hold.next_step.clone());
@@ -199,7 +199,7 @@ fn rollback(plan: &Plan, state: &State, now: Timestamp) -> Waiting {
         .or_else(|| state.holds.first().map(|hold| held(plan, state, now, hold)))
         .unwrap_or_else(|| {
             Waiting::new(
-                Kindred::Room,
+                Awaited::Room,
                 "touched nodes are given their previous version back, as many at once as `pace` allows",
             )
         });
@@ -224,15 +224,15 @@ fn open_command(
     };
     Some(match &open.progress {
         Progress::Recorded => {
-            Waiting::new(Kindred::Command, format!("{site}: {word} of {nodes} is being handed to AWS"))
+            Waiting::new(Awaited::Command, format!("{site}: {word} of {nodes} is being handed to AWS"))
         }
         Progress::Deferred { until } => Waiting::new(
-            Kindred::Command,
+            Awaited::Command,
             format!("{site}: {word} of {nodes} was refused {} times and is repeated", open.refusals),
         )
         .until(*until, "it is sent again"),
         Progress::Uncertain { since } => Waiting::new(
-            Kindred::Command,
+            Awaited::Command,
             format!("{site}: {word} of {nodes} may have been sent; its command is looked for"),
         )
         .until(since.plus(plan.spec.api.settle), "not listed by then, it was never sent and is sent now"),
@@ -243,7 +243,7 @@ fn open_command(
                 plan.spec.deadlines.delivery
             );
             let end = at.plus(crate::decide::answer::patience(plan));
-            Waiting::new(Kindred::Command, sentence).until(end, lost)
+            Waiting::new(Awaited::Command, sentence).until(end, lost)
         }
     })
 }

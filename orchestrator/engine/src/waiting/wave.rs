@@ -1,6 +1,6 @@
 //! What one wave waits for.
 
-use super::{Kindred, Waiting, counted, gate, held, is_gate_hold, open_command};
+use super::{Awaited, Waiting, counted, gate, held, is_gate_hold, open_command};
 use crate::decide::gate::{is_done, is_passed};
 use crate::decide::wave::{has_work, scope_of};
 use crate::people;
@@ -15,8 +15,8 @@ use wavetrain_model::time::{Seconds, Timestamp};
 
 pub(super) fn of(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex) -> Waiting {
     match state.wave(wave).phase {
-        WavePhase::Passed { at } => Waiting::new(Kindred::Nothing, format!("passed at {at}")),
-        WavePhase::Failed { at } => Waiting::new(Kindred::Nothing, format!("failed at {at}")),
+        WavePhase::Passed { at } => Waiting::new(Awaited::Nothing, format!("passed at {at}")),
+        WavePhase::Failed { at } => Waiting::new(Awaited::Nothing, format!("failed at {at}")),
         WavePhase::Waiting => waiting(plan, state, now, wave),
         WavePhase::Blocked { since } => blocked(plan, state, now, wave, since),
         WavePhase::Open { since } => open(plan, state, now, wave, since),
@@ -37,7 +37,7 @@ fn waiting(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex) -> Waiti
         let first = of(plan, state, now, *missing);
         let name = plan.wave_name(*missing);
         return Waiting {
-            kind: Kindred::Wave,
+            kind: Awaited::Wave,
             evidence: vec![format!("wave {name}: {}", first.sentence)],
             sentence: format!("waits until wave {name} passed"),
             ..first
@@ -47,7 +47,7 @@ fn waiting(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex) -> Waiti
         return stopped;
     }
     asks(plan, state, now, Subject { wave, gate: None, before: true })
-        .unwrap_or_else(|| Waiting::new(Kindred::Nothing, "is about to begin"))
+        .unwrap_or_else(|| Waiting::new(Awaited::Nothing, "is about to begin"))
 }
 
 fn blocked(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex, since: Timestamp) -> Waiting {
@@ -71,7 +71,7 @@ fn blocked(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex, since: T
         }
     }
     people_of(plan, state, now, wave, true)
-        .unwrap_or_else(|| Waiting::new(Kindred::Nothing, "is about to begin"))
+        .unwrap_or_else(|| Waiting::new(Awaited::Nothing, "is about to begin"))
 }
 
 fn open(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex, since: Timestamp) -> Waiting {
@@ -107,11 +107,11 @@ fn open(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex, since: Time
     let then = "nodes that have not begun by then are undelivered";
     if let Some(later) = record.later.iter().map(|later| later.until).min() {
         let nodes = counted(record.later.len() as u64, "node");
-        return Waiting::new(Kindred::Retry, format!("{nodes} are tried again, the first at {later}"))
+        return Waiting::new(Awaited::Retry, format!("{nodes} are tried again, the first at {later}"))
             .until(end, then)
             .seen([told]);
     }
-    Waiting::new(Kindred::Room, "its nodes begin as the limits leave room for them")
+    Waiting::new(Awaited::Room, "its nodes begin as the limits leave room for them")
         .until(end, then)
         .seen([told])
 }
@@ -141,7 +141,7 @@ fn baking(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex, since: Ti
         return gate::in_scope(plan, state, (index, scope, since), Some(from.plus(spec.deadline)));
     }
     people_of(plan, state, now, wave, false)
-        .unwrap_or_else(|| Waiting::new(Kindred::Nothing, "is about to pass"))
+        .unwrap_or_else(|| Waiting::new(Awaited::Nothing, "is about to pass"))
 }
 
 /// Bake time that is missing, and the gate that has vouched for least of it.
@@ -152,7 +152,7 @@ fn bake_left(
     (left, bake): (Seconds, Seconds),
 ) -> Waiting {
     let record = state.wave(wave);
-    let waiting = Waiting::new(Kindred::Bake, format!("bakes for another {left} of {bake}"));
+    let waiting = Waiting::new(Awaited::Bake, format!("bakes for another {left} of {bake}"));
     let looking = judges(plan, wave).filter(|(_, spec)| spec.check.looks());
     let slowest = looking
         .filter_map(|(index, spec)| {
@@ -196,7 +196,7 @@ pub(super) fn asks(plan: &Plan, state: &State, now: Timestamp, subject: Subject)
         plan.wave_name(subject.wave),
         gate.unwrap_or_default()
     );
-    let waiting = Waiting::new(Kindred::Approval, sentence);
+    let waiting = Waiting::new(Awaited::Approval, sentence);
     Some(answers(plan, state, now, subject.wave, subject.gate, waiting))
 }
 
