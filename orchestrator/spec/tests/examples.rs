@@ -36,9 +36,10 @@ fn what_the_readme_shows_is_valid() {
     let readme = std::fs::read_to_string(readme).unwrap();
     let blocks = readme.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let (plans, gates): (Vec<&str>, Vec<&str>) = blocks.partition(|block| block.starts_with("apiVersion"));
-    assert_eq!((plans.len(), gates.len()), (1, 1));
+    assert_eq!((plans.len(), gates.len()), (1, 2));
     let without = plans[0].split("  gates:").next().unwrap();
-    for text in [plans[0].to_owned(), format!("{without}{}", gates[0])] {
+    let with = gates.iter().map(|gates| format!("{without}{gates}"));
+    for text in with.chain([plans[0].to_owned()]) {
         let outcome = read("README.md", text.as_bytes());
         assert!(outcome.report.diagnostics.is_empty(), "{}", render(&outcome.report));
     }

@@ -40,6 +40,8 @@ fn plan() -> Plan {
         consecutive_error_limit: 4,
         consecutive_success_limit: 1,
         deadline: Seconds::hours(1),
+        within: wavetrain_model::spec::Within::default(),
+        per: None,
     }];
     plan
 }

@@ -177,7 +177,11 @@ fn nodes(case: Case<'_>, site: Option<SiteIndex>) -> u32 {
 /// From the moment a gate may first look at something to its first look: before that there can be nothing to see.
 pub(crate) fn first_look(gate: &Gate) -> Seconds {
     let ripe = match &gate.check {
-        Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) | Check::Callback(_) | Check::Approval(_) => 0,
+        Check::Alarms(_)
+        | Check::Http(_)
+        | Check::Compliance(_)
+        | Check::Callback(_)
+        | Check::Approval(_) => 0,
         Check::Prometheus(prometheus) => prometheus.window.0,
         // One whole period lies within any two.
         Check::Metric(Metric { lag, period, .. }) | Check::Compare(Compare { lag, period, .. }) => {
