@@ -54,6 +54,17 @@ impl Fleet for Aws {
         }
     }
 
+    async fn lost(&self, site: &Site) -> Result<Vec<(NodeId, Timestamp)>, Failure> {
+        let reach = self.sites.reach(site).await?;
+        match lost(&reach).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => lost(&reach).await,
+                None => Err(failure),
+            },
+            found => found,
+        }
+    }
+
     async fn package(
         &self,
         site: &Site,
@@ -110,7 +121,27 @@ async fn nodes(reach: &Reach, index: SiteIndex, questions: &[TagMatch]) -> Resul
 
 const INFORMATION: &str = "DescribeInstanceInformation";
 
-/// All instances, or those that a tag filter lets through. A tag filter stands alone: AWS does not combine it with others.
+async fn lost(reach: &Reach) -> Result<Vec<(NodeId, Timestamp)>, Failure> {
+    let filter = InstanceInformationStringFilter::builder()
+        .key("PingStatus")
+        .values(PingStatus::ConnectionLost.as_str())
+        .values(PingStatus::Inactive.as_str())
+        .build()
+        .map_err(|error| crate::classify::nonsense(INFORMATION, Effect::Read, &error.to_string()))?;
+    let mut lost = Vec::new();
+    each_instance(reach, Some(&filter), |raw| {
+        lost.extend(raw.instance_id().map(|id| (NodeId::from(id), heard(raw))));
+    })
+    .await?;
+    Ok(lost)
+}
+
+/// When SSM last heard of a node.
+fn heard(raw: &InstanceInformation) -> Timestamp {
+    Timestamp(raw.last_ping_date_time().and_then(|at| at.to_millis().ok()).unwrap_or(0))
+}
+
+/// All instances, or those that a filter lets through. A tag filter stands alone: AWS does not combine it with others.
 async fn each_instance(
     reach: &Reach,
     filter: Option<&InstanceInformationStringFilter>,
@@ -190,7 +221,7 @@ fn node(raw: &InstanceInformation, site: SiteIndex) -> Option<Node> {
             Some(PingStatus::ConnectionLost) => Ping::ConnectionLost,
             _ => Ping::Other,
         },
-        last_ping: Timestamp(raw.last_ping_date_time().and_then(|at| at.to_millis().ok()).unwrap_or(0)),
+        last_ping: heard(raw),
         tags: TagAnswers::default(),
     })
 }

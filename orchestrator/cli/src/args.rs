@@ -245,6 +245,17 @@ pub enum Command {
         #[arg(long = "node", value_name = "ID")]
         nodes: Vec<String>,
     },
+    /// Judge the recorded measurements of a rollout with other gates: what they would have caught, and what for nothing.
+    Replay {
+        /// Name or the beginning of an id.
+        rollout: String,
+        /// File with `gates:` as in a plan file.
+        #[arg(long, value_name = "FILE")]
+        gates: PathBuf,
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        output: Format,
+    },
     /// Say why: about a node, an error code, or what a rollout waits for.
     #[command(subcommand)]
     Explain(Explain),

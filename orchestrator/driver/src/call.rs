@@ -34,6 +34,8 @@ pub(crate) enum Family {
     Summaries,
     /// `ListComplianceItems`.
     Items,
+    /// `DescribeInstanceInformation`.
+    Inventory,
 }
 
 impl Family {

@@ -2,10 +2,11 @@
 
 use crate::call::Family;
 use crate::perform::{Hands, Outcome};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wavetrain_engine::due::Measurement;
-use wavetrain_model::gate::{Alarm, AlarmState, Found, Reading, Series, Window};
-use wavetrain_model::id::{GateIndex, NodeIndex, SiteIndex};
+use wavetrain_model::gate::{Alarm, AlarmState, Found, Lost, Reading, Series, Window};
+use wavetrain_model::id::{GateIndex, NodeId, NodeIndex, SiteIndex};
 use wavetrain_model::spec::{Alarms, Ask, Check, Compare, Metric};
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::failure::{Class, Failure};
@@ -34,6 +35,10 @@ impl Hands {
         if let Some(found) = self.elsewhere(gate, window).await {
             let reading = Reading { site: None, found: found.map_err(|failure| failure.to_string()) };
             return Outcome::Measured { gate, scope, window, readings: Some(vec![reading]) };
+        }
+        if matches!(self.plan.spec.gates[gate.at()].check, Check::Duration(_)) {
+            // Judged by what the commands already told.
+            return Outcome::Measured { gate, scope, window, readings: Some(Vec::new()) };
         }
         let upgraded = upgraded.into_iter().map(|node| (node, false));
         let untouched = untouched.into_iter().map(|node| (node, true));
@@ -83,7 +88,13 @@ impl Hands {
             Check::Metric(metric) => self.metric(site, metric, about.window).await?,
             Check::Compare(compare) => self.compare(site, compare, about.window, &about.compared).await?,
             Check::Compliance(check) => self.compliance(site, check, &about.nodes).await?,
-            Check::Prometheus(_) | Check::Http(_) | Check::Callback(_) | Check::Approval(_) => return None,
+            Check::Connection(_) => self.lost(site, about.window).await?,
+            Check::Prometheus(_)
+            | Check::Http(_)
+            | Check::Callback(_)
+            | Check::Approval(_)
+            | Check::Reporting(_)
+            | Check::Duration(_) => return None,
         };
         Some(Reading { site: Some(site), found: found.map_err(|failure| failure.to_string()) })
     }
@@ -115,6 +126,26 @@ impl Hands {
             }
         }
         Some(Ok(Found::Alarms(alarms)))
+    }
+
+    /// The plan's nodes that were heard since the window began, and are not heard now.
+    async fn lost(&self, site: SiteIndex, window: Window) -> Option<Result<Found, Failure>> {
+        let _place = self.line.admit(site, Family::Inventory, &self.line.closing).await?;
+        let answer = self.line.cloud.lost(&self.plan.sites[site.at()].site).await;
+        self.line.learn(site, Family::Inventory, answer.as_ref().err());
+        Some(answer.map(|lost| {
+            let lost: BTreeMap<NodeId, Timestamp> =
+                lost.into_iter().filter(|(_, heard_at)| *heard_at >= window.from).collect();
+            if lost.is_empty() {
+                return Found::Lost(Vec::new());
+            }
+            let nodes = self.plan.node_indices().filter(|node| self.plan.site_of(*node) == site);
+            let known = nodes.filter_map(|node| {
+                let heard_at = lost.get(&self.plan.nodes[node.at()].id)?;
+                Some(Lost { node, heard_at: *heard_at })
+            });
+            Found::Lost(known.collect())
+        }))
     }
 
     async fn metric(&self, site: SiteIndex, ask: &Metric, window: Window) -> Option<Result<Found, Failure>> {

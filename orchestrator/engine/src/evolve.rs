@@ -13,10 +13,13 @@ use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::limit::{NODES_PER_COMMAND, REPORT_SKEW_SECONDS};
+use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Bug;
 use wavetrain_model::spec::Gate;
-use wavetrain_model::state::{GateRecord, OpenIntent, Phase, Progress, Rollback, State, WavePhase};
+use wavetrain_model::state::{
+    GateRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, State, WavePhase,
+};
 use wavetrain_model::time::Timestamp;
 
 /// Folds one fact into the state. Total; used live and in replay; never decides.
@@ -66,6 +69,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             answered(state, Some(*intent), nodes);
         }
         Event::Installed { intent, touch, nodes } => {
+            note_duration(state, *intent, nodes.len(), at);
             node::installed(plan, state, *touch, nodes, at);
             answered(state, Some(*intent), nodes);
         }
@@ -74,6 +78,9 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             answered(state, Some(*intent), nodes);
         }
         Event::Finished { intent, outcome, touch, nodes, note } => {
+            if let (Some(intent), Outcome::Succeeded) = (intent, outcome) {
+                note_duration(state, *intent, nodes.len(), at);
+            }
             node::finished(plan, state, (*outcome, *touch), nodes, at);
             node::note(state, nodes, note);
             answered(state, *intent, nodes);
@@ -164,6 +171,18 @@ fn recover(plan: &Plan, state: &mut State, at: Timestamp) {
 fn progress(state: &mut State, intent: IntentId, progress: Progress) {
     if let Some(open) = state.open.get_mut(&intent) {
         open.progress = progress;
+    }
+}
+
+/// Counts how long an install took, for those to come.
+fn note_duration(state: &mut State, intent: IntentId, nodes: usize, at: Timestamp) {
+    let Some(open) = state.open.get(&intent) else { return };
+    if let (Action::Install { wave, .. }, Progress::Sent { at: sent, .. }) =
+        (&open.intent.action, &open.progress)
+    {
+        let seconds = u32::try_from(at.since(*sent).0).unwrap_or(u32::MAX);
+        let step = seconds.div_ceil(INSTALL_STEP_SECONDS).saturating_mul(INSTALL_STEP_SECONDS);
+        *state.waves[wave.at()].install_seconds.entry(step).or_default() += nodes as u32;
     }
 }
 

@@ -159,6 +159,8 @@ pub enum Found {
     },
     /// What a probe found on single nodes.
     Probed(Vec<Probed>),
+    /// Nodes of the plan that SSM does not call `Online`, and that it last heard since the first install.
+    Lost(Vec<Lost>),
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -197,6 +199,15 @@ pub struct Probed {
     pub exit: Option<i32>,
     /// What it printed, cut at [`crate::limit::PRINT_BYTES`].
     pub output: String,
+}
+
+/// A node that SSM does not hear any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Node.
+    pub node: NodeIndex,
+    /// When it was last heard (`LastPingDateTime`).
+    pub heard_at: Timestamp,
 }
 
 /// Numbers over time.

@@ -255,9 +255,9 @@ pub enum Per {
 }
 
 impl Gate {
-    /// Whether it has a say about a wave.
+    /// Whether a wave waits for its pass.
     pub fn judges(&self, wave: WaveIndex) -> bool {
-        !self.dry_run && self.measures(wave)
+        !self.dry_run && !self.check.only_stops() && self.measures(wave)
     }
 
     /// Whether it looks at a wave.
@@ -286,6 +286,12 @@ pub enum Check {
     Callback(Callback),
     /// People.
     Approval(Approval),
+    /// Upgraded nodes that SSM has lost, beside untouched ones.
+    Connection(Connection),
+    /// Upgraded nodes whose metrics ended, beside untouched ones.
+    Reporting(Reporting),
+    /// How long installs take, beside those of earlier waves.
+    Duration(Duration),
 }
 
 impl Check {
@@ -319,6 +325,41 @@ pub struct ComplianceCheck {
     pub minimum_reporting: Percent,
     /// Older evidence about nodes that nobody touched does not count.
     pub max_age: Seconds,
+}
+
+impl Check {
+    /// Whether it can stop a rollout, while no wave waits for its pass: what it looks for may rightly be absent, and then there is
+    /// nothing it could see.
+    pub fn only_stops(&self) -> bool {
+        matches!(self, Self::Connection(_) | Self::Reporting(_) | Self::Duration(_))
+    }
+}
+
+/// Upgraded nodes that SSM has lost: too many, and more than among the untouched nodes of the same sites.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Share of the upgraded nodes that may be lost.
+    pub limit: Percent,
+    /// Silent for no longer than this is not lost: nodes reboot.
+    pub patience: Seconds,
+}
+
+/// Upgraded nodes whose metrics ended, as the comparisons of the plan see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reporting {
+    /// Share of the upgraded nodes that may be silent.
+    pub limit: Percent,
+    /// Silent for no longer than this is not silent: installs and reboots interrupt metrics.
+    pub patience: Seconds,
+}
+
+/// Installs that take much longer than those of earlier waves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Duration {
+    /// A median this many times that of the earlier waves is too long.
+    pub times: u32,
+    /// A median longer by no more than this is never too long.
+    pub more: Seconds,
 }
 
 /// A query to a Prometheus server, and what its answer means.

@@ -234,7 +234,14 @@ pub struct Wave {
     /// Milliseconds that each guard had vouched for when the wave settled: none of them is of this bake.
     #[serde(default)]
     pub vouched_before_ms: BTreeMap<GateIndex, u64>,
+    /// How long installs took, from acceptance by AWS to success as it was seen: nodes by seconds, rounded up to
+    /// [`INSTALL_STEP_SECONDS`].
+    #[serde(default)]
+    pub install_seconds: BTreeMap<u32, u32>,
 }
+
+/// Install durations are kept this roughly: polling sees them no better.
+pub const INSTALL_STEP_SECONDS: u32 = 10;
 
 /// Nodes of one site waiting for the probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -536,6 +543,7 @@ impl Wave {
             baked_ms: 0,
             credited_until: Timestamp::default(),
             vouched_before_ms: BTreeMap::new(),
+            install_seconds: BTreeMap::new(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::failure::Failure;
 use async_trait::async_trait;
 use wavetrain_model::fleet::{Node, PackageView, Site, TagMatch};
-use wavetrain_model::id::{AccountId, SiteIndex};
+use wavetrain_model::id::{AccountId, NodeId, SiteIndex};
+use wavetrain_model::time::Timestamp;
 
 /// Discovery. Reads only; implementations page to the end and trust nothing but the next token.
 #[async_trait]
@@ -21,6 +22,10 @@ pub trait Fleet: Send + Sync {
         index: SiteIndex,
         questions: &[TagMatch],
     ) -> Result<Vec<Node>, Failure>;
+
+    /// The nodes of a site that SSM does not call `Online`, each with when it was last heard
+    /// (`DescribeInstanceInformation`, filtered by `PingStatus`: as a rule one short page, however large the site).
+    async fn lost(&self, site: &Site) -> Result<Vec<(NodeId, Timestamp)>, Failure>;
 
     /// The package as the site sees it. `owner` publishes it; in any other account the document ARN is the name.
     ///

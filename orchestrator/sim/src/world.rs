@@ -21,7 +21,7 @@ use crate::ssm::PutTypes;
 use crate::ssm::association::{Association, AssociationRef};
 use crate::ssm::command::Command;
 use crate::sts::{self, Identity, Tokens};
-use crate::world_file::{AlarmFile, ComplianceFile, Probe, Timing, WorldFile, WorldFileError};
+use crate::world_file::{AlarmFile, ComplianceFile, LosesPing, Probe, Timing, WorldFile, WorldFileError};
 
 /// Index of a site in its world.
 pub type SiteIndex = u32;
@@ -55,6 +55,8 @@ pub(crate) enum Happening {
     Expire(CommandRef),
     /// What is installed on a node changes.
     Bits { node: NodeIndex, product: Arc<str>, bits: Bits, command_id: Arc<str> },
+    /// A version kills the agent of a node that still has it.
+    Silence { node: NodeIndex, product: Arc<str>, version: Arc<str> },
     /// A node comes or goes.
     Reach { node: NodeIndex, reach: Reach },
     /// An association's schedule says that it is time, if it is still the latest plan.
@@ -88,6 +90,8 @@ pub struct World {
     pub(crate) alarms: Vec<SiteAlarms>,
     /// Metrics that nodes report.
     pub(crate) emitters: Vec<Emitter>,
+    /// Versions that kill the agent, by product and version.
+    losing: BTreeMap<(String, String), LosesPing>,
     /// Associations of each site in the order of their making.
     pub(crate) associations: Vec<Vec<Association>>,
     pub(crate) association_ids: BTreeMap<Arc<str>, AssociationRef>,
@@ -104,6 +108,18 @@ pub struct World {
     faults: Faults,
     calls: Vec<CallRecord>,
     uuids: u64,
+}
+
+fn losing(file: &WorldFile) -> BTreeMap<(String, String), LosesPing> {
+    let versions = file
+        .packages
+        .iter()
+        .flat_map(|package| package.versions.iter().map(|version| (package.name.clone(), version)));
+    versions
+        .filter_map(|(package, version)| {
+            version.loses_ping.clone().map(|loses| ((package, version.name.clone()), loses))
+        })
+        .collect()
 }
 
 impl World {
@@ -138,6 +154,7 @@ impl World {
             sites,
             alarms: vec![SiteAlarms::default(); fleet.sites.len()],
             emitters: Emitter::all(file),
+            losing: losing(file),
             associations: vec![Vec::new(); fleet.sites.len()],
             association_ids: BTreeMap::new(),
             compliance_files: file.compliance.clone(),
@@ -232,6 +249,12 @@ impl World {
             Happening::Bits { node, product, bits, command_id } => {
                 self.change_bits(node, &product, bits, &command_id);
             }
+            Happening::Silence { node, product, version } => {
+                let held = self.fleet.nodes[node as usize].bits_of(&product).version;
+                if held.is_some_and(|held| held == version) {
+                    self.change_reach(node, Reach::Offline);
+                }
+            }
             Happening::Reach { node, reach } => self.change_reach(node, reach),
             Happening::AssociationDue { association, plan } => self.association_due(association, plan),
             Happening::Meet { node } => self.meet_associations(node),
@@ -267,12 +290,26 @@ impl World {
         if before.version == after.version {
             return;
         }
-        for (version, more) in [(before.version, false), (after.version, true)] {
+        for (version, more) in [(before.version, false), (after.version.clone(), true)] {
             if let Some(version) = version {
                 self.tally.count(site, product, &version, more);
             }
         }
         self.judge_alarms(product, Some(site));
+        if let Some(version) = after.version {
+            self.plan_silence(index, product, version);
+        }
+    }
+
+    fn plan_silence(&mut self, index: NodeIndex, product: &Arc<str>, version: Arc<str>) {
+        let Some(loses) = self.losing.get(&(product.to_string(), version.to_string())) else { return };
+        let node = &self.fleet.nodes[index as usize];
+        let traits = node.traits(&self.fleet.sites[node.site as usize]);
+        if loses.when.matches(&traits, 1, node.chance.named("loses_ping").named(&version)) {
+            let at = self.now.plus_seconds(i64::from(loses.after_seconds));
+            let silence = Happening::Silence { node: index, product: Arc::clone(product), version };
+            self.schedule.add(at, silence);
+        }
     }
 
     /// A terminated node emits nothing any more: alarms count without it. Its own record keeps what it had.

@@ -210,7 +210,8 @@ codes! {
 
     // E06: gates
     GATE_NAME "E0601"
-    "Two gates have one name. Names are how verdicts and metrics tell gates apart."
+    "Two gates have one name, or a gate has the name of a guard that every rollout has: `connection`, `reporting`, \
+     `duration`. Names are how verdicts and metrics tell gates apart."
     GATE_CHECK "E0602"
     "A gate must say what it measures: one kind of check as a key of its own, such as `alarms: { prefix: \
      web- }`. A gate without one would always or never pass."

@@ -32,7 +32,7 @@ pub use render::render;
 use problem::Problems;
 use shape::Shape;
 use wavetrain_model::diagnostic::Report;
-use wavetrain_model::spec::Rollout;
+use wavetrain_model::spec::{Gate, Rollout};
 
 /// The format that this crate reads.
 pub const API_VERSION: &str = "wavetrain/v1";
@@ -64,6 +64,32 @@ fn rollout(text: &str, problems: &mut Problems) -> Option<Rollout> {
     let node = source::document(text, problems)?;
     let file = file::PlanFile::read(&node, problems)?;
     check::rollout(file, problems)
+}
+
+/// What became of a file of gates.
+#[derive(Debug, Clone)]
+pub struct GatesOutcome {
+    /// The gates; None when the report has errors.
+    pub gates: Option<Vec<Gate>>,
+    /// Errors and warnings, with the text they point into.
+    pub report: Report,
+}
+
+/// Reads a file whose only key is `gates`, as in a plan file; `waves` are the names that the gates may use. Arguments as for [`read`].
+pub fn read_gates(path: &str, bytes: &[u8], waves: &[&str]) -> GatesOutcome {
+    let mut problems = Problems::default();
+    let text = source::text(bytes, &mut problems);
+    let gates = text.and_then(|text| {
+        let node = source::document(text, &mut problems)?;
+        let file = file::GatesFile::read(&node, &mut problems)?;
+        check::gates(file.gates, waves, &mut problems)
+    });
+    let report = Report {
+        path: path.to_owned(),
+        text: text.map(str::to_owned),
+        diagnostics: problems.into_diagnostics(),
+    };
+    GatesOutcome { gates: gates.filter(|_| !report.has_errors()), report }
 }
 
 /// Every code with its explanation, in order.

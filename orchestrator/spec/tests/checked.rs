@@ -51,7 +51,12 @@ fn defaults_are_filled_in() {
     let api = &rollout.api;
     assert_eq!((api.requests_per_second, api.burst), (3, 5));
     assert_eq!((api.first_poll, api.longest_poll, api.settle), (Seconds(4), Seconds(30), Seconds(120)));
-    assert!(rollout.gates.is_empty());
+    let guards: Vec<&str> = rollout.gates.iter().map(|gate| gate.name.as_str()).collect();
+    assert_eq!(guards, ["connection", "reporting", "duration"], "nobody has to ask for them");
+    assert!(
+        rollout.gates.iter().all(|gate| gate.guard && !gate.judges(WaveIndex(0))),
+        "no wave waits for them"
+    );
 }
 
 #[test]

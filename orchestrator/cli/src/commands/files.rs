@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::Path;
 use wavetrain_model::diagnostic::Report;
 use wavetrain_model::limit::PLAN_FILE_BYTES;
-use wavetrain_model::spec::Rollout;
+use wavetrain_model::spec::{Gate, Rollout};
 
 /// `wavetrain validate`.
 pub fn validate(context: &Context, file: &Path, output: Format) -> Result<Exit, Stop> {
@@ -57,6 +57,15 @@ pub fn checked(context: &Context, file: &Path) -> Result<Rollout, Stop> {
     let wavetrain_spec::Outcome { rollout, report } = read(file)?;
     show(context, &report);
     rollout.ok_or_else(|| Stop::silent(Exit::InvalidFile))
+}
+
+/// The checked gates of a file of gates; problems are shown, errors end the command.
+pub fn gates(context: &Context, file: &Path, waves: &[&str]) -> Result<Vec<Gate>, Stop> {
+    let bytes = bytes(file, PLAN_FILE_BYTES)?;
+    let wavetrain_spec::GatesOutcome { gates, report } =
+        wavetrain_spec::read_gates(&file.display().to_string(), &bytes, waves);
+    show(context, &report);
+    gates.ok_or_else(|| Stop::silent(Exit::InvalidFile))
 }
 
 fn show(context: &Context, report: &Report) {

@@ -11,6 +11,7 @@ mod order;
 mod plan;
 pub mod planning;
 mod quarantine;
+mod replay;
 pub mod sim;
 pub mod stuck;
 mod waiting;
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli, console: Console) -> Result<Exit, Stop> {
         Command::Watch { rollout, output, all } => {
             watch::watch(context, rollout.as_deref(), output, all).await
         }
+        Command::Replay { rollout, gates, output } => replay::run(context, &rollout, &gates, output).await,
         Command::Explain(explain) => explain_what(context, explain).await,
         Command::Quarantine(command) => quarantine::run(context, command).await,
         Command::Sim(command) => sim::run(context, command).await,

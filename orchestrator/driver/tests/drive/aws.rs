@@ -267,6 +267,10 @@ impl Fleet for Aws {
         Ok(here.map(|id| crate::fixture::node(id, index, self.clock.now())).collect())
     }
 
+    async fn lost(&self, site: &Site) -> Result<Vec<(NodeId, Timestamp)>, Failure> {
+        self.deaf(site, "lost").map(|_| Vec::new())
+    }
+
     async fn package(
         &self,
         _: &Site,

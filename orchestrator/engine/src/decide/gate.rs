@@ -7,11 +7,11 @@ use wavetrain_model::gate::{Evidence, Reading, Scope, Verdict, Which, Window};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{GateIndex, WaveIndex};
 use wavetrain_model::plan::Plan;
-use wavetrain_model::spec::{Gate, Reaction};
+use wavetrain_model::spec::{Check, Gate, Reaction};
 use wavetrain_model::state::{GateRecord, Phase, State};
 use wavetrain_model::time::Timestamp;
 
-pub(super) fn measured(
+pub(crate) fn measured(
     plan: &Plan,
     state: &State,
     now: Timestamp,
@@ -27,10 +27,44 @@ pub(super) fn measured(
     let record = state.gate(Which::Planned(gate), scope);
     let case = Case { plan, state, scope, record, now };
     let judgement = gate::judge(case, spec, readings);
+    let mut events = consequences(case, gate, window, judgement, gate::kept(readings));
+    // The guard of the compared nodes' metrics has its say about the same readings, unless they end the rollout already.
+    if matches!(spec.check, Check::Compare(_)) && events.len() == 1 {
+        events.extend(silenced(plan, state, now, window, readings));
+    }
+    events
+}
+
+/// What a comparison's readings say about metrics that ended.
+fn silenced(plan: &Plan, state: &State, now: Timestamp, window: Window, readings: &[Reading]) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (index, spec) in plan.spec.gates.iter().enumerate() {
+        let gate = GateIndex(index as u16);
+        if let Check::Reporting(reporting) = &spec.check
+            && let Some(judgement) = gate::reporting(reporting, window, readings)
+        {
+            let record = state.gate(Which::Planned(gate), Scope::Guard);
+            let case = Case { plan, state, scope: Scope::Guard, record, now };
+            events.extend(consequences(case, gate, window, judgement, Vec::new()));
+        }
+    }
+    events
+}
+
+/// One measurement, the verdict that it brings about, and what follows from that.
+fn consequences(
+    case: Case<'_>,
+    gate: GateIndex,
+    window: Window,
+    judgement: gate::Judgement,
+    readings: Vec<Reading>,
+) -> Vec<Event> {
+    let Case { plan, state, scope, record, now } = case;
+    let (which, spec) = (Which::Planned(gate), &plan.spec.gates[gate.at()]);
     let verdict = judgement.verdict;
     let samples = record.map_or(0, |record| record.samples) + 1;
     let evidence = gate::evidence(case, spec, window, judgement, samples);
-    taken(plan, state, now, Taken { gate, scope, verdict, evidence, readings: gate::kept(readings) })
+    taken(plan, state, now, Taken { gate, scope, verdict, evidence, readings })
 }
 
 /// One more measurement, as it was judged by itself.

@@ -7,7 +7,7 @@ use crate::gate::{self, Arms, first_look};
 use wavetrain_model::gate::{Scope, Which};
 use wavetrain_model::id::{GateIndex, SiteIndex, WaveIndex};
 use wavetrain_model::plan::Plan;
-use wavetrain_model::spec::Gate;
+use wavetrain_model::spec::{Check, Gate};
 use wavetrain_model::state::{Phase, State, WavePhase};
 use wavetrain_model::time::Timestamp;
 
@@ -62,6 +62,10 @@ struct Place {
 fn places(plan: &Plan, state: &State, gate: GateIndex) -> Vec<Place> {
     let spec = &plan.spec.gates[gate.at()];
     let mut places = Vec::new();
+    if matches!(spec.check, Check::Reporting(_)) {
+        // It reads what the comparisons found, and asks nothing by itself.
+        return places;
+    }
     if let Some(dispatched) = state.first_dispatch_at
         && spec.guard
         && is_watching(plan, state, spec)
@@ -69,7 +73,7 @@ fn places(plan: &Plan, state: &State, gate: GateIndex) -> Vec<Place> {
         let (scope, sites) = (Scope::Guard, touched_sites(state));
         places.push(Place { scope, sites, start: Some(dispatched), since: dispatched });
     }
-    for wave in plan.wave_indices().filter(|wave| spec.measures(*wave)) {
+    for wave in plan.wave_indices().filter(|wave| spec.measures(*wave) && !spec.check.only_stops()) {
         let sites = || wave::sites(plan, wave);
         match state.wave(wave).phase {
             WavePhase::Blocked { since } if spec.blocker => {

@@ -83,13 +83,13 @@ pub(super) fn judge(case: Case<'_>, compare: &Compare, readings: &[Reading]) -> 
             Err(message) => {
                 return Judgement::new(Verdict::Error, format!("{place}could not be measured: {message}"));
             }
-            Ok(Found::Alarms(_) | Found::Answer { .. } | Found::Compliance { .. } | Found::Probed(_)) => {
-                return Judgement::new(Verdict::Error, format!("{place}was asked something else"));
-            }
             Ok(Found::Series(all)) => {
                 for series in all {
                     sides[usize::from(series.control)].take(compare, series);
                 }
+            }
+            Ok(_) => {
+                return Judgement::new(Verdict::Error, format!("{place}was asked something else"));
             }
         }
     }

@@ -56,6 +56,11 @@ pub(crate) fn kept(readings: &[Reading]) -> Vec<Reading> {
                 room -= nodes.len();
                 Found::Probed(nodes)
             }
+            Found::Lost(mut lost) => {
+                lost.truncate(room);
+                room -= lost.len();
+                Found::Lost(lost)
+            }
             Found::Answer { status, mut body } => {
                 body.truncate(body.floor_char_boundary(BODY_BYTES));
                 Found::Answer { status, body }

@@ -14,6 +14,7 @@ mod answer;
 mod compare;
 mod compliance;
 mod condition;
+mod guards;
 mod kept;
 mod metric;
 mod share;
@@ -24,11 +25,12 @@ use metric::Rule;
 use wavetrain_model::gate::{Evidence, Found, Reading, Scope, Verdict, Window};
 use wavetrain_model::id::SiteIndex;
 use wavetrain_model::plan::Plan;
-use wavetrain_model::spec::{Check, Compare, Gate, Metric};
+use wavetrain_model::spec::{Check, Compare, Connection, Duration, Gate, Metric, Reporting};
 use wavetrain_model::state::{GateRecord, State};
 use wavetrain_model::time::{Seconds, Timestamp};
 
 pub(crate) use compare::{Arms, arms, detectable, too_few};
+pub(crate) use guards::reporting;
 pub(crate) use kept::kept;
 pub(crate) use sight::{asked, concerns, sees_site};
 
@@ -61,6 +63,8 @@ pub(crate) fn judge(case: Case<'_>, gate: &Gate, readings: &[Reading]) -> Judgem
     match &gate.check {
         Check::Compare(compare) => return compare::judge(case, compare, readings),
         Check::Compliance(check) => return compliance::judge(case, gate, check, readings),
+        Check::Connection(check) => return guards::connection(case, check, readings),
+        Check::Duration(check) => return guards::duration(case, check),
         _ => {}
     }
     let judged = readings.iter().map(|reading| {
@@ -137,6 +141,9 @@ pub(crate) fn query(gate: &Gate) -> String {
         Check::Compliance(check) => compliance::query(check),
         Check::Callback(callback) => format!("a report signed with {}", callback.secret_env),
         Check::Approval(approval) => people::query(approval),
+        Check::Connection(_) => "DescribeInstanceInformation PingStatus ConnectionLost, Inactive".to_owned(),
+        Check::Reporting(_) => "metrics of compared nodes".to_owned(),
+        Check::Duration(_) => "install commands".to_owned(),
     }
 }
 
@@ -156,6 +163,19 @@ pub(crate) fn threshold(gate: &Gate) -> String {
         Check::Compliance(check) => compliance::threshold(check),
         Check::Callback(_) => "what the report says".to_owned(),
         Check::Approval(approval) => people::threshold(approval),
+        Check::Connection(Connection { limit, patience }) => {
+            format!(
+                "more than {limit} of the upgraded nodes lost for {patience}, and more than of the untouched ones"
+            )
+        }
+        Check::Reporting(Reporting { limit, patience }) => {
+            format!(
+                "more than {limit} of the upgraded nodes silent for {patience}, and more than of the untouched ones"
+            )
+        }
+        Check::Duration(Duration { times, more }) => {
+            format!("a median over {times} times that of earlier waves, and longer by more than {more}")
+        }
     }
 }
 
@@ -181,7 +201,10 @@ pub(crate) fn first_look(gate: &Gate) -> Seconds {
         | Check::Http(_)
         | Check::Compliance(_)
         | Check::Callback(_)
-        | Check::Approval(_) => 0,
+        | Check::Approval(_)
+        | Check::Reporting(_) => 0,
+        Check::Connection(Connection { patience, .. }) => patience.0,
+        Check::Duration(Duration { more, .. }) => more.0,
         Check::Prometheus(prometheus) => prometheus.window.0,
         // One whole period lies within any two.
         Check::Metric(Metric { lag, period, .. }) | Check::Compare(Compare { lag, period, .. }) => {
@@ -197,6 +220,9 @@ pub(crate) fn window(gate: &Gate, start: Option<Timestamp>, now: Timestamp) -> O
         // Nobody looks.
         Check::Callback(_) | Check::Approval(_) => None,
         Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) => Some(Window { from: now, until: now }),
+        Check::Connection(_) | Check::Duration(_) | Check::Reporting(_) => {
+            Some(Window { from: start.unwrap_or(now), until: now })
+        }
         // The query alone knows what it looks at: before a whole window lies behind the start, it would see older times.
         Check::Prometheus(prometheus) => {
             let from = Timestamp(now.0.saturating_sub(ms(prometheus.window)));

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod gates;
+mod guards;
 mod nodes;
 mod odd;
 mod people;

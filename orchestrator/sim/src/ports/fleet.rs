@@ -70,6 +70,18 @@ impl Fleet for SimulatedCloud {
         Ok(nodes.into_values().collect())
     }
 
+    async fn lost(&self, site: &Site) -> Result<Vec<(NodeId, Timestamp)>, Failure> {
+        let filter = InstanceInformationStringFilter {
+            key: "PingStatus".to_owned(),
+            values: vec!["ConnectionLost".to_owned(), "Inactive".to_owned()],
+        };
+        let rows = self.information(site, Some(filter))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (NodeId::new(row.instance_id), heard(row.last_ping_date_time)))
+            .collect())
+    }
+
     async fn package(
         &self,
         site: &Site,
@@ -249,6 +261,10 @@ fn content_hash(content: &str) -> String {
     crate::package::hex(&sha2::Sha256::digest(content.as_bytes()))
 }
 
+fn heard(at: Option<crate::api::Timestamp>) -> Timestamp {
+    Timestamp(at.map_or(0, crate::api::Timestamp::as_millis))
+}
+
 fn node(row: InstanceInformation, site: SiteIndex, architecture: Architecture) -> Node {
     let platform = match row.platform_type {
         PlatformType::Linux => Platform::Linux,
@@ -268,7 +284,7 @@ fn node(row: InstanceInformation, site: SiteIndex, architecture: Architecture) -
             PingStatus::ConnectionLost => Ping::ConnectionLost,
             PingStatus::Inactive => Ping::Other,
         },
-        last_ping: Timestamp(row.last_ping_date_time.map_or(0, crate::api::Timestamp::as_millis)),
+        last_ping: heard(row.last_ping_date_time),
         tags: TagAnswers::default(),
     }
 }

@@ -91,6 +91,11 @@ fn check_package(place: &str, package: &PackageFile) -> Result<(), WorldFileErro
             rule.takes_seconds
                 .map_or(Ok(()), |range| check_range(place, "takes_seconds", range, LONGEST_SECONDS))
         })?;
+        if let Some(loses) = &version.loses_ping {
+            let place = &format!("{place}.loses_ping");
+            within(place, "when.fraction", loses.when.fraction, &(0.0..=1.0))?;
+            within(place, "after_seconds", Some(i64::from(loses.after_seconds)), &LATEST_SECONDS)?;
+        }
         each(&format!("{place}.raises"), &version.raises, |place, raise: &Raise| {
             within(place, "when.fraction", raise.when.fraction, &(0.0..=1.0))?;
             within(place, "by", Some(raise.by), &VALUES)?;

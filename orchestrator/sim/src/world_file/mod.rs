@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::agent::behaviour::{Contents, PlatformType, Rule, Validate};
+use crate::agent::behaviour::{Contents, PlatformType, Rule, Selector, Validate};
 use crate::fault::Fault;
 
 pub use alarms::{AlarmChange, AlarmFile, AlarmOn, AlarmState, RaisedWhen};
@@ -339,6 +339,19 @@ pub struct VersionFile {
     /// What it does to the metrics of the nodes it is installed on.
     #[serde(default)]
     pub raises: Vec<Raise>,
+    /// On which nodes it kills the SSM agent, so that SSM hears them no more.
+    #[serde(default)]
+    pub loses_ping: Option<LosesPing>,
+}
+
+/// Nodes that SSM loses some time after a version was installed, if they still have it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LosesPing {
+    /// On which nodes.
+    pub when: Selector,
+    /// Seconds from the install to the silence.
+    pub after_seconds: u32,
 }
 
 fn default_status() -> String {

@@ -5,6 +5,7 @@ mod approval;
 mod fleet;
 mod gates;
 mod graph;
+mod guards;
 mod limits;
 mod metrics;
 mod nodes;
@@ -17,10 +18,10 @@ use crate::code;
 use crate::file;
 use crate::problem::{Problems, quoted};
 use crate::scalar::{Rule, Text};
-use crate::shape::Placed;
+use crate::shape::{List, Placed};
 use std::collections::BTreeSet;
 use wavetrain_model::plan;
-use wavetrain_model::spec::{Check, Rollout};
+use wavetrain_model::spec::{Check, Gate, Rollout};
 use wavetrain_model::{diagnostic::Span, limit};
 
 /// The checked rollout; None when anything refuses the file.
@@ -40,6 +41,10 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
     let gates = gates::check(written.gates, around, problems);
     let has_alarms = gates.as_ref().is_some_and(|gates| {
         gates.iter().any(|gate| matches!(gate.check, Check::Alarms(_)) && !gate.dry_run)
+    });
+    let gates = gates.map(|mut gates| {
+        guards::add(&mut gates, written.guards, problems);
+        gates
     });
     let partial = written.partial.value.0;
     let waves = written.waves.and_then(|waves| {
@@ -72,6 +77,15 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
     };
     questions(&rollout, span, problems);
     (!problems.has_errors()).then_some(rollout)
+}
+
+/// Gates by themselves, over waves of these names.
+pub fn gates<const MAX: usize>(
+    written: Option<Placed<List<file::Gate, 0, MAX>>>,
+    waves: &[&str],
+    problems: &mut Problems,
+) -> Option<Vec<Gate>> {
+    gates::check(written, gates::Around { waves, fleet: None, has_probe: true }, problems)
 }
 
 fn wave_name(wave: &Placed<file::Wave>) -> &str {

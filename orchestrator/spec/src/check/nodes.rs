@@ -56,7 +56,11 @@ pub fn scope(
     let (is_elsewhere, is_of_places) = match check {
         Check::Prometheus(_) | Check::Http(_) | Check::Callback(_) | Check::Approval(_) => (true, false),
         Check::Alarms(_) | Check::Metric(_) => (false, true),
-        Check::Compare(_) | Check::Compliance(_) => (false, false),
+        Check::Compare(_)
+        | Check::Compliance(_)
+        | Check::Connection(_)
+        | Check::Reporting(_)
+        | Check::Duration(_) => (false, false),
     };
     if let Some(within) = within {
         if is_elsewhere {

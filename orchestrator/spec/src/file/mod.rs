@@ -12,8 +12,10 @@ use wavetrain_model::limit;
 use wavetrain_model::spec::{InstallMode, Reaction};
 
 mod gate;
+mod guards;
 
 pub use gate::{Alarms, Compare, Compliance, GATE_KINDS, Gate, Http, Metric, Prometheus, Query};
+pub use guards::Guards;
 
 /// Seconds in a minute, an hour, a day; a year bounds every length of time.
 const MINUTE: u32 = 60;
@@ -47,6 +49,14 @@ shape! {
 }
 
 shape! {
+    /// Gates by themselves.
+    GatesFile = "a file of gates" {
+        /// As in a plan file.
+        required gates "gates": List<Gate, 0, { limit::GATES_PER_ROLLOUT }>;
+    }
+}
+
+shape! {
     /// One rollout.
     Rollout = "a rollout" {
         /// Name of the rollout; one rollout of a name can be active at a time.
@@ -66,6 +76,8 @@ shape! {
         section limits "limits": Limits;
         /// What must hold between waves, beside the failure limits.
         optional gates "gates": List<Gate, 0, { limit::GATES_PER_ROLLOUT }>;
+        /// What every rollout is guarded by, unless switched off here.
+        section guards "guards": Guards;
         /// What happens when something fails.
         section rollback "rollback": Rollback;
         /// How long is waited for what.

@@ -129,6 +129,13 @@ impl Fleet for Door {
         self.0.cloud.nodes(site, index, questions).await
     }
 
+    async fn lost(&self, site: &Site) -> Result<Vec<(NodeId, Timestamp)>, Failure> {
+        self.0.call().await;
+        let lost = self.0.cloud.lost(site).await;
+        self.0.answer().await;
+        lost
+    }
+
     async fn package(
         &self,
         site: &Site,

@@ -54,7 +54,8 @@ impl Judge<'_> {
         if watched < u64::from(spec.bake.0) * 1000 {
             missing.push(format!("watched for {watched} ms of {}", spec.bake));
         }
-        for (index, gate) in plan.spec.gates.iter().enumerate() {
+        let awaited = plan.spec.gates.iter().enumerate().filter(|(_, gate)| gate.judges(wave));
+        for (index, gate) in awaited {
             let which = Which::Planned(GateIndex(index as u16));
             let scope = if gate.guard { Scope::Guard } else { Scope::Wave(wave) };
             let measured = self.book.measured.get(&(which, scope)).map_or(&[][..], Vec::as_slice);
