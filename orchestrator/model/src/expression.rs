@@ -2,7 +2,7 @@
 //! wave is judged.
 //!
 //! CEL has no loops and no side effects, so an expression ends. It is parsed and evaluated by recursion, so [`LONGEST`] and
-//! [`MOST_OPERATORS`] keep it from using up the stack.
+//! [`MOST_OPERATORS`] keep it from using up the stack; macros within macros multiply, so [`MOST_STEPS`] keeps them from using up the day.
 
 use cel::{Context, Program, Value};
 use std::collections::BTreeMap;
@@ -14,8 +14,15 @@ pub const LONGEST: usize = 1_000;
 /// Operators and brackets of one expression; `&&`, `||` and comparisons do not count.
 pub const MOST_OPERATORS: usize = 32;
 
+/// Steps that nested macros such as `samples.all(a, samples.all(b, a < b))` may take.
+pub const MOST_STEPS: u64 = 1_000_000;
+
 /// An expression that can be evaluated.
-pub struct Expression(Program);
+pub struct Expression {
+    program: Program,
+    /// Macros within each other, at most.
+    nested: u32,
+}
 
 /// Why a text is no expression, or why one has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,16 +85,22 @@ impl Expression {
         if let Some(name) = unknown {
             return Err(Error::Unknown(name.to_owned()));
         }
-        Ok(Self(program))
+        Ok(Self { program, nested: nested(text) })
     }
 
     /// True or false.
     pub fn holds(&self, given: &[(&str, Given)]) -> Result<bool, Error> {
+        let values: u64 = given.iter().map(|(_, value)| value.size()).sum();
+        if self.nested > 1 && values.saturating_pow(self.nested) > MOST_STEPS {
+            let message =
+                format!("macros within macros over {values} values take more than {MOST_STEPS} steps");
+            return Err(Error::Evaluation(message));
+        }
         let mut context = Context::default();
         for (name, value) in given {
             context.add_variable_from_value(*name, value.as_cel());
         }
-        match self.0.execute(&context) {
+        match self.program.execute(&context) {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(_) => Err(Error::Evaluation("the expression is neither true nor false".to_owned())),
             Err(error) => Err(Error::Evaluation(one_line(&error))),
@@ -102,6 +115,24 @@ impl fmt::Debug for Expression {
 }
 
 impl Given {
+    /// Single values in it.
+    fn size(&self) -> u64 {
+        fn of(document: &serde_json::Value) -> u64 {
+            match document {
+                serde_json::Value::Array(items) => items.iter().map(of).sum(),
+                serde_json::Value::Object(items) => items.values().map(of).sum(),
+                _ => 1,
+            }
+        }
+        match self {
+            Self::Whole(_) | Self::Number(_) | Self::Text(_) | Self::Flag(_) => 1,
+            Self::Numbers(values) => values.len() as u64,
+            Self::Texts(values) => values.len() as u64,
+            Self::Document(document) => of(document),
+            Self::Flags(flags) => flags.len() as u64,
+        }
+    }
+
     fn as_cel(&self) -> Value {
         match self {
             Self::Whole(value) => Value::Int(*value),
@@ -116,9 +147,26 @@ impl Given {
     }
 }
 
+/// How deep macros stand within each other. A bracket in a text may count, which only bounds what nobody writes.
+fn nested(text: &str) -> u32 {
+    let (mut open, mut now, mut most) = (Vec::new(), 0_u32, 0);
+    for (at, byte) in text.bytes().enumerate() {
+        if byte == b'(' {
+            let is_macro = MACROS.iter().any(|name| text.as_bytes()[..=at].ends_with(name.as_bytes()));
+            now += u32::from(is_macro);
+            most = most.max(now);
+            open.push(is_macro);
+        } else if byte == b')' && open.pop() == Some(true) {
+            now -= 1;
+        }
+    }
+    most
+}
+
+const MACROS: [&str; 5] = [".all(", ".exists(", ".exists_one(", ".map(", ".filter("];
+
 /// Names that macros such as `all(s, s < 3)` bind: the parser's list of references shows them as if they were free.
 fn bound(text: &str) -> Vec<&str> {
-    const MACROS: [&str; 5] = [".all(", ".exists(", ".exists_one(", ".map(", ".filter("];
     let after =
         MACROS.iter().flat_map(|name| text.match_indices(name).map(|(at, name)| &text[at + name.len()..]));
     after.filter_map(|rest| rest.split_once(',').map(|(name, _)| name.trim())).collect()
@@ -219,5 +267,15 @@ mod tests {
         ] {
             assert_eq!(holds(&chain), Ok(true), "{chain}");
         }
+    }
+
+    #[test]
+    fn macros_within_macros_are_bounded_by_what_they_would_cost() {
+        let samples = |count: usize| [("samples", Given::Numbers(vec![1.0; count]))];
+        let holds = |text: &str, count| Expression::parse(text, &["samples"]).unwrap().holds(&samples(count));
+        let twice = "samples.all(a, samples.all(b, a <= b))";
+        assert_eq!(holds(twice, 100), Ok(true));
+        assert!(holds(twice, 2_000).is_err_and(|error| error.to_string().contains("steps")));
+        assert_eq!(holds("samples.all(a, a < 2.0) && samples.exists(b, b > 0.0)", 20_000), Ok(true));
     }
 }

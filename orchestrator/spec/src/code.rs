@@ -221,7 +221,8 @@ codes! {
     ALARM_NAME "E0604"
     "CloudWatch alarm names have 1 to 255 characters, without control characters."
     GATE_TIMES "E0605"
-    "The gate's deadline passes before its second measurement, so a single look would decide."
+    "The gate's deadline passes before its second measurement, so a single look would decide; or before its first \
+     evidence, so no wave could ever pass."
     CONDITION "E0606"
     "Conditions are written in CEL, a small expression language: comparisons, `&&`, `||`, `!`, arithmetic and \
      lists, over the names that the gate offers. They are true or false."

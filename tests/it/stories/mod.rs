@@ -43,7 +43,8 @@ enum Ending {
     Refused,
     Kept {
         phase: String,
-        latency: Latency,
+        /// After a broken budget, and after a broken guard.
+        latencies: [Latency; 2],
     },
     Broken {
         breach: Breach,
@@ -93,13 +94,13 @@ fn hear(seed: u64, planted: Planted) -> Ending {
             return Ending::Broken { breach, story: format!("{}{}", draft.world, draft.plan) };
         }
     };
-    let (breaches, latency) = rules::judge(&told);
+    let (breaches, latencies) = rules::judge(&told);
     if let Some(breach) = breaches.into_iter().min_by_key(|breach| breach.at) {
         let story = format!("{}{}{}", draft.world, draft.plan, lines(&told, breach.at));
         return Ending::Broken { breach, story };
     }
     let phase = told.end.map_or_else(|why| why, |state| phase_word(&state.phase));
-    Ending::Kept { phase, latency }
+    Ending::Kept { phase, latencies }
 }
 
 fn phase_word(phase: &Phase) -> String {
@@ -136,6 +137,10 @@ struct Sum {
     most_millis: u64,
     slowest: Option<u64>,
     late_installs: u32,
+    /// The same for guards.
+    guard_rollbacks: usize,
+    guard_ticks: u32,
+    guard_installs: u32,
     broken: String,
 }
 
@@ -143,7 +148,12 @@ impl Sum {
     fn add(&mut self, seed: u64, ending: Ending) {
         match ending {
             Ending::Refused => self.refused += 1,
-            Ending::Kept { phase, latency } => {
+            Ending::Kept { phase, latencies: [latency, guard] } => {
+                self.guard_installs += guard.late_installs;
+                if let Some(ticks) = guard.ticks {
+                    self.guard_rollbacks += 1;
+                    self.guard_ticks = self.guard_ticks.max(ticks);
+                }
                 *self.endings.entry(phase).or_default() += 1;
                 self.late_installs += latency.late_installs;
                 if let (Some(ticks), Some(millis)) = (latency.ticks, latency.millis) {
@@ -179,7 +189,8 @@ fn seeded_stories_keep_every_promise() {
     let _ = writeln!(
         std::io::stderr(),
         "{} stories, {} without a plan, ends {:?}; {} rollbacks after a broken budget: first command after at most {} ticks and \
-         {} ms (slowest {:?}), {} installs after the break",
+         {} ms (slowest {:?}), {} installs after the break; {} rollbacks after a broken guard: first command after at most {} \
+         ticks, {} installs after the break",
         seeds.len(),
         sum.refused,
         sum.endings,
@@ -188,6 +199,9 @@ fn seeded_stories_keep_every_promise() {
         sum.most_millis,
         sum.slowest,
         sum.late_installs,
+        sum.guard_rollbacks,
+        sum.guard_ticks,
+        sum.guard_installs,
     );
     assert!(sum.broken.is_empty(), "broken promises:{}", sum.broken);
     // Too few of a kind, and the rules of that kind check nothing.

@@ -1,10 +1,12 @@
-//! Guards that every rollout has: gates that nobody had to write.
+//! Guards that every rollout has: gates that nobody had to write; and gates that time is too short for.
 
 use crate::code;
 use crate::file;
 use crate::problem::Problems;
 use crate::shape::Placed;
-use wavetrain_model::spec::{Check, Connection, Duration, Gate, Reporting, Within};
+use wavetrain_model::diagnostic::Span;
+use wavetrain_model::id::WaveIndex;
+use wavetrain_model::spec::{Check, Connection, Duration, Gate, Reporting, Rollout, Within};
 use wavetrain_model::time::Seconds;
 
 /// Without a verdict a guard that only stops has no deadline; the field wants one.
@@ -26,6 +28,40 @@ pub fn add(gates: &mut Vec<Gate>, written: Placed<file::Guards>, problems: &mut 
             );
         }
         gates.push(guard);
+    }
+}
+
+/// Refuses gates that see enough only after their deadline: no wave could ever pass them. With a bake the deadline counts from the
+/// first look, without one from the wave's last node; a guard has looked long before.
+pub fn ripe_in_time(rollout: &Rollout, span: Span, problems: &mut Problems) {
+    for gate in rollout.gates.iter().filter(|gate| !gate.guard) {
+        let (look, enough) = match &gate.check {
+            Check::Metric(metric) => {
+                let (lag, period) = (u64::from(metric.lag.0), u64::from(metric.period.0));
+                (lag + 2 * period, lag + period * u64::from(metric.minimum_samples.max(1)))
+            }
+            Check::Compare(compare) => {
+                let first = u64::from(compare.lag.0) + 2 * u64::from(compare.period.0);
+                (first, first)
+            }
+            Check::Prometheus(ask) => (ask.window.0.into(), ask.window.0.into()),
+            _ => continue,
+        };
+        let late = rollout.waves.iter().enumerate().find(|(index, wave)| {
+            let from = if wave.bake.0 == 0 { 0 } else { look };
+            enough > from + u64::from(gate.deadline.0) && gate.judges(WaveIndex(*index as u16))
+        });
+        if let Some((_, wave)) = late {
+            problems.error(
+                code::GATE_TIMES,
+                span,
+                format!(
+                    "gate `{}` can see enough of wave `{}` only after its deadline",
+                    gate.name, wave.name
+                ),
+                "raise `deadline`, or lower `window`, `lag` or `minimum_samples`; or give the wave a `bake`",
+            );
+        }
     }
 }
 

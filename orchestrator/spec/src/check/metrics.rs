@@ -32,6 +32,15 @@ pub fn check(
         problems.error(code::METRIC_ASK, span, "the queries feed no expression", "add `expression: …`");
     }
     let (period, window) = (written.period.value.0, written.window.value.0);
+    let (holds, minimum) = (window.0 / period.0.max(1), written.minimum_samples.value.0);
+    if minimum > holds {
+        problems.error(
+            code::METRIC_TIMES,
+            written.minimum_samples.span,
+            format!("at least {minimum} points are wanted, and a window of {window} holds {holds}: it can never pass"),
+            "raise `window`, or lower `minimum_samples`",
+        );
+    }
     let condition =
         condition(span, written.fail_if.as_ref(), written.pass_if.as_ref(), &CONDITION_VARIABLES, problems);
     Some(Metric {

@@ -76,6 +76,7 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
         api,
     };
     questions(&rollout, span, problems);
+    guards::ripe_in_time(&rollout, span, problems);
     (!problems.has_errors()).then_some(rollout)
 }
 

@@ -1,6 +1,7 @@
 //! Everything that a seed decides: the fleet, the plan file, the package's behaviour, the weather, the deaths, the people.
 
 mod file;
+mod measured;
 mod weather;
 mod world;
 
@@ -94,7 +95,13 @@ pub fn draw(seed: u64) -> Draft {
     let has_probe = dice.chance(75);
     let world = world::world(&mut dice.apart(), mood, &fleet, has_probe, settle);
     let plan = file::plan(&mut dice.apart(), mood, &fleet, has_probe, settle);
-    let faults = weather::weather(&mut dice.apart(), mood, &fleet, storm);
+    let mut faults = weather::weather(&mut dice.apart(), mood, &fleet, storm);
+    // Dice of their own: what is not measured stays the story that it was.
+    let measured = measured::draw(&mut Dice::new(seed ^ 0x6d65_6173), &fleet, storm);
+    faults.extend(measured.faults);
+    let (world, plan) = (world + &measured.world, measured::add(&plan, &measured.gates));
+    let world =
+        world.replace(&format!("- {{ name: {TARGET}"), &format!("- {{ name: {TARGET}{}", measured.version));
     let doubtful = mood == Mood::Doubtful;
     Draft {
         world,

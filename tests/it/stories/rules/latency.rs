@@ -1,12 +1,38 @@
-//! How fast a rollback begins once a budget is broken.
+//! How fast a rollback begins once a budget or a guard is broken.
 
 use super::super::chronicle::What;
 use super::super::run::Told;
 use super::book::Book;
 use super::budgets::Budget;
-use wavetrain_model::event::Event;
+use wavetrain_model::event::{Entry, Event};
+use wavetrain_model::gate::{Scope, Verdict, Which};
 use wavetrain_model::intent::Action;
 use wavetrain_model::time::Timestamp;
+
+/// What breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trigger {
+    /// The failure budget, with the outcome that is one too many.
+    Budget,
+    /// A guard, with the measurement that is one too many.
+    Guard,
+}
+
+impl Trigger {
+    fn breaks(self, book: &Book<'_>, entries: &[Entry]) -> bool {
+        match self {
+            Self::Budget => book.broken(Budget::Failures).is_some(),
+            Self::Guard => {
+                book.is_decided
+                    && entries.iter().any(|entry| {
+                        let Event::Judged { which, scope, verdict, .. } = &entry.event else { return false };
+                        matches!(which, Which::Planned(_))
+                            && (*scope, *verdict) == (Scope::Guard, Verdict::Fail)
+                    })
+            }
+        }
+    }
+}
 
 /// From the commit with the breaking outcome to the first command of the rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +52,7 @@ struct Broken {
     may_send: bool,
 }
 
-pub(super) fn measure(told: &Told) -> Latency {
+pub(super) fn measure(told: &Told, trigger: Trigger) -> Latency {
     let mut latency = Latency::default();
     let mut book = Book::new(&told.plan);
     let mut broken: Option<Broken> = None;
@@ -53,7 +79,7 @@ pub(super) fn measure(told: &Told) -> Latency {
                             *broken = Broken { at: happening.at, ticks: 0, may_send };
                         }
                     }
-                    None if book.broken(Budget::Failures).is_some() => {
+                    None if trigger.breaks(&book, entries) => {
                         broken = Some(Broken { at: happening.at, ticks: 0, may_send });
                     }
                     None => {}
@@ -82,7 +108,7 @@ pub(super) fn measure(told: &Told) -> Latency {
             What::Died => return latency,
             What::Taken { .. } | What::Began | What::Calm => {}
         }
-        if broken.is_some() && book.broken(Budget::Failures).is_none() {
+        if broken.is_some() && trigger == Trigger::Budget && book.broken(Budget::Failures).is_none() {
             broken = None;
         }
     }

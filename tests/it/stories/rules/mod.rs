@@ -13,6 +13,7 @@ use book::Book;
 use wavetrain_model::event::{Entry, Event};
 
 pub use latency::Latency;
+use latency::Trigger;
 
 /// A promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,8 @@ pub enum Rule {
     Alone,
     /// A wave begins when its predecessors have passed, and what asks for approval is approved.
     WaveOrder,
+    /// No data never passes, and every measurement says a sentence.
+    Evidence,
     /// A pass is earned: outcomes, verdict, bake, evidence after the wave settled.
     EarnedPass,
     /// No new install once a failure budget is broken.
@@ -88,6 +91,9 @@ impl Judge<'_> {
                 self.budgets_allow(intent);
                 self.nothing_is_held(intent);
             }
+            Event::Measured { which, verdict, evidence, readings, .. } => {
+                self.measurement_speaks(*which, *verdict, evidence, readings);
+            }
             Event::WavePassed { wave } => self.pass_is_earned(*wave, entry.at),
             Event::WaveOpened { wave } => self.wave_opens(*wave),
             Event::Finished { .. } | Event::Restored { .. } => self.is_true(entry),
@@ -120,8 +126,8 @@ impl Judge<'_> {
     }
 }
 
-/// Everything that was broken in a story, in order, and how fast its rollback began.
-pub fn judge(told: &Told) -> (Vec<Breach>, Latency) {
+/// Everything that was broken in a story, in order, and how fast its rollback began after a budget and after a guard.
+pub fn judge(told: &Told) -> (Vec<Breach>, [Latency; 2]) {
     let mut judge = Judge { told, book: Book::new(&told.plan), breaches: Vec::new(), at: 0 };
     for (at, happening) in told.happenings.iter().enumerate() {
         judge.at = at;
@@ -129,9 +135,12 @@ pub fn judge(told: &Told) -> (Vec<Breach>, Latency) {
     }
     judge.at = told.happenings.len();
     judge.ends();
-    let latency = latency::measure(told);
-    judge.require(latency.ticks.is_none_or(|ticks| ticks <= 2), Rule::RollbackBegins, || {
-        format!("the rollback's first command came {latency:?} after the budget broke")
-    });
-    (judge.breaches, latency)
+    let latencies =
+        [Trigger::Budget, Trigger::Guard].map(|trigger| (trigger, latency::measure(told, trigger)));
+    for (trigger, latency) in latencies {
+        judge.require(latency.ticks.is_none_or(|ticks| ticks <= 2), Rule::RollbackBegins, || {
+            format!("the rollback's first command came {latency:?} after the break of a {trigger:?}")
+        });
+    }
+    (judge.breaches, latencies.map(|(_, latency)| latency))
 }

@@ -1,9 +1,10 @@
 //! The order of waves, and what a pass takes.
 
 use super::{Judge, Rule};
-use wavetrain_model::gate::{Scope, Verdict, Which};
+use wavetrain_model::gate::{Evidence, Found, Reading, Scope, Verdict, Which};
 use wavetrain_model::id::{GateIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
+use wavetrain_model::spec::Check;
 use wavetrain_model::time::Timestamp;
 
 impl Judge<'_> {
@@ -29,6 +30,34 @@ impl Judge<'_> {
         for wave in waves {
             self.wave_opens(wave);
         }
+    }
+
+    /// A gate that a wave waits for passes only on data from every place, and says why in words whatever it says.
+    pub(super) fn measurement_speaks(
+        &mut self,
+        which: Which,
+        verdict: Verdict,
+        evidence: &Evidence,
+        readings: &[Reading],
+    ) {
+        let spoke = !evidence.sentence.is_empty() && !evidence.threshold.is_empty();
+        self.require(spoke, Rule::Evidence, || format!("{which:?} said {verdict} without a sentence"));
+        let Which::Planned(gate) = which else { return };
+        let gate = &self.told.plan.spec.gates[gate.at()];
+        if verdict != Verdict::Pass || gate.check.only_stops() {
+            return;
+        }
+        let has_data = |reading: &Reading| match &reading.found {
+            Ok(Found::Series(all)) => all.iter().any(|series| !series.points.is_empty()),
+            Ok(Found::Alarms(alarms)) => !alarms.is_empty(),
+            other => other.is_ok(),
+        };
+        // A site may have no node that is compared; together they must have some.
+        let holds = match gate.check {
+            Check::Compare(_) => readings.iter().any(has_data),
+            _ => !readings.is_empty() && readings.iter().all(has_data),
+        };
+        self.require(holds, Rule::Evidence, || format!("{} passed on {readings:?}", gate.name));
     }
 
     pub(super) fn pass_is_earned(&mut self, wave: WaveIndex, at: Timestamp) {
