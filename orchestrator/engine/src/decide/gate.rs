@@ -60,7 +60,7 @@ fn consequences(
     readings: Vec<Reading>,
 ) -> Vec<Event> {
     let Case { plan, state, scope, record, now } = case;
-    let (which, spec) = (Which::Planned(gate), &plan.spec.gates[gate.at()]);
+    let spec = &plan.spec.gates[gate.at()];
     let verdict = judgement.verdict;
     let samples = record.map_or(0, |record| record.samples) + 1;
     let evidence = gate::evidence(case, spec, window, judgement, samples);
