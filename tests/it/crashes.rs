@@ -88,7 +88,22 @@ impl Example {
     fn stage(&self, version: &str) -> Stage {
         let stage = Stage::new(&self.world(), SPEED);
         stage.write("plan.yaml", &self.plan(version));
+        for folder in ["waves", "rollback", "budgets"] {
+            write_packs(&stage, folder);
+        }
         stage
+    }
+}
+
+/// The shipped packs beside the plan file, with bakes as short as the plan's own.
+fn write_packs(stage: &Stage, folder: &str) {
+    let folder = format!("policies/{folder}");
+    std::fs::create_dir_all(stage.file(&folder)).expect("a folder");
+    for entry in std::fs::read_dir(binary::root().join(&folder)).expect("a folder of the project") {
+        let name = entry.expect("an entry").file_name();
+        let name = format!("{folder}/{}", name.to_str().expect("a name of letters"));
+        let text = std::fs::read_to_string(binary::root().join(&name)).expect("a pack");
+        stage.write(&name, &text.lines().map(with_short_bake).collect::<Vec<_>>().join("\n"));
     }
 }
 
@@ -236,5 +251,6 @@ examples! {
     in_place_ends_the_same_wherever_it_dies: "in-place.yaml", BRIDGE, BREAKS_WINDOWS;
     probe_and_uninstall_ends_the_same_wherever_it_dies: "probe-and-uninstall.yaml", BRIDGE, BREAKS_HALF;
     two_regions_parallel_ends_the_same_wherever_it_dies: "two-regions-parallel.yaml", AGENT, BREAKS_WINDOWS;
+    with_packs_ends_the_same_wherever_it_dies: "with-packs.yaml", AGENT, BREAKS_WINDOWS;
     windows_first_canary_ends_the_same_wherever_it_dies: "windows-first-canary.yaml", AGENT, BREAKS_WINDOWS;
 }

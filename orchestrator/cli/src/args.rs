@@ -104,6 +104,17 @@ pub enum PlanFormat {
     Mermaid,
 }
 
+/// Files that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    /// Plan files.
+    Plan,
+    /// Policy packs.
+    Policy,
+    /// Files of guardrails.
+    Guardrails,
+}
+
 /// What `apply` does when everything waits for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnHold {
@@ -120,12 +131,20 @@ pub enum Command {
     Validate {
         /// Plan file.
         file: PathBuf,
+        /// File of guardrails that the plan is held against as well; may be given several times. WAVETRAIN_GUARDRAILS lists
+        /// more, separated as in PATH.
+        #[arg(long, value_name = "FILE")]
+        guardrails: Vec<PathBuf>,
         /// Form of the report.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         output: Format,
     },
-    /// Print the JSON Schema of plan files.
-    Schema,
+    /// Print the JSON Schema of plan files, or of the policy files that they use.
+    Schema {
+        /// Kind of file.
+        #[arg(long, value_enum, default_value_t = SchemaKind::Plan)]
+        kind: SchemaKind,
+    },
     /// Print a completion script.
     Completions {
         /// Shell to complete for.
@@ -135,6 +154,10 @@ pub enum Command {
     Plan {
         /// Plan file.
         file: PathBuf,
+        /// File of guardrails that the plan is held against as well; may be given several times. WAVETRAIN_GUARDRAILS lists
+        /// more, separated as in PATH.
+        #[arg(long, value_name = "FILE")]
+        guardrails: Vec<PathBuf>,
         /// Form of the plan.
         #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
         output: PlanFormat,
@@ -277,6 +300,10 @@ pub struct Apply {
     /// Do not ask.
     #[arg(long, short = 'y')]
     pub yes: bool,
+    /// File of guardrails that the plan is held against as well; may be given several times. WAVETRAIN_GUARDRAILS lists
+    /// more, separated as in PATH.
+    #[arg(long, value_name = "FILE")]
+    pub guardrails: Vec<PathBuf>,
     /// What to do when everything waits for a person.
     #[arg(long, value_enum, default_value_t = OnHold::Exit)]
     pub on_hold: OnHold,

@@ -11,6 +11,7 @@ pub mod event;
 pub mod expression;
 pub mod fleet;
 pub mod gate;
+pub mod guardrail;
 pub mod hold;
 pub mod id;
 pub mod intent;

@@ -18,6 +18,12 @@ pub const TAG_QUESTIONS: usize = 64;
 /// Gates of one plan.
 pub const GATES_PER_ROLLOUT: usize = 50;
 
+/// Guardrails of one file.
+pub const GUARDRAILS_PER_FILE: usize = 50;
+
+/// Guardrails that one rollout is held against, those added later included.
+pub const GUARDRAILS_PER_ROLLOUT: usize = 500;
+
 /// Bytes of a plan file; the largest plan file that makes sense is a few kilobytes.
 pub const PLAN_FILE_BYTES: usize = 1 << 20;
 

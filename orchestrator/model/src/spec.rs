@@ -2,6 +2,7 @@
 //!
 //! Built by `wavetrain-spec` from YAML; frozen into the [`crate::plan::Plan`].
 
+use crate::guardrail::Used;
 use crate::id::{AccountId, Region, WaveIndex};
 use crate::quantity::{Amount, Percent};
 use crate::time::Seconds;
@@ -33,6 +34,12 @@ pub struct Rollout {
     pub deadlines: Deadlines,
     /// How hard AWS is asked.
     pub api: Api,
+    /// The policy packs that parts of it came from, in order: another content is another plan file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packs: Vec<Used>,
+    /// The guardrail files that the plan file itself names, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<Used>,
 }
 
 /// The Distributor package and the chosen version.

@@ -272,6 +272,28 @@ codes! {
     POLLS "E0801"
     "The first look at a command would come later than the longest pause between two looks."
 
+    // E09: policies
+    FILE_PATH "E0901"
+    "A policy file is named by a path: absolute, or relative to the plan file's folder or, if it is not there, to \
+     a folder above it (up to the one that holds `.git`; without one, the next). A path that leads out of that \
+     folder, by `..` or by a link, is refused: what a plan does must not depend on what lies somewhere else."
+    FILE_USED "E0902"
+    "A policy file that the plan names cannot be read. It must be a regular file of at most 1 MiB."
+    NESTED "E0903"
+    "Policy packs do not use other packs: a plan lists all packs that it is made of, so that reading the list is \
+     enough. Name the other pack in the plan too."
+    WAVES_TWICE "E0904"
+    "Waves come from one place: from the plan itself, or from one of its policy packs. Mixed, nobody could say \
+     from one file in which order nodes change."
+    ZONE "E0905"
+    "A guardrail's `timezone` is a name of the IANA time zone database. Offsets such as `+02:00` are not enough: \
+     they know no summer time."
+    GUARDRAIL_FROM "E0906"
+    "A guardrail with `otherwise: approval` says in `from` who may approve; no other guardrail does."
+    GUARDRAIL_NAME "E0907"
+    "Guardrails of one file need different names, because the log speaks of them by name. Guardrails of \
+     different files may share a name: both hold."
+
     // Warnings
     NO_PROBE "W0201"
     "SSM's word for an install is an exit code: a script that exits 0 without installing anything counts as \

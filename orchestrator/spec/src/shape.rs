@@ -112,18 +112,18 @@ impl<T: Shape, const MIN: usize, const MAX: usize> Shape for List<T, MIN, MAX> {
 
 /// One value, or a list of them.
 #[derive(Debug, Clone)]
-pub struct OneOrMany<T>(pub Vec<Placed<T>>);
+pub struct OneOrMany<T, const MAX: usize = 100>(pub Vec<Placed<T>>);
 
-impl<T: Shape> Shape for OneOrMany<T> {
+impl<T: Shape, const MAX: usize> Shape for OneOrMany<T, MAX> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         if let Value::List(_) = node.value {
-            return List::<T, 1, 100>::read(node, problems).map(|list| Self(list.0));
+            return List::<T, 1, MAX>::read(node, problems).map(|list| Self(list.0));
         }
         Placed::read(node, problems).map(|one| Self(vec![one]))
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Schema {
-        let (one, many) = (T::schema(generator), List::<T, 1, 100>::schema(generator));
+        let (one, many) = (T::schema(generator), List::<T, 1, MAX>::schema(generator));
         json_schema!({ "anyOf": [one, many] })
     }
 }

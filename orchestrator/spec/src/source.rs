@@ -75,12 +75,8 @@ pub fn document(text: &str, problems: &mut Problems) -> Option<Node> {
     }
     let node = tree::parse(text, problems);
     let is_blank = node.as_ref().is_none_or(|node| matches!(node.value, Value::Nothing));
-    if is_blank && !problems.has_errors() {
-        problems.error_in_file(
-            code::EMPTY,
-            "the file is empty",
-            "begin with `apiVersion: wavetrain/v1` and a `rollout`",
-        );
+    if is_blank && !problems.has_errors_here() {
+        problems.error_in_file(code::EMPTY, "the file is empty", problems.beginning());
     }
     let node = node.filter(|_| !is_blank)?;
     let Value::Mapping(_) = node.value else {
@@ -88,7 +84,7 @@ pub fn document(text: &str, problems: &mut Problems) -> Option<Node> {
             code::TOP,
             node.span,
             format!("the file holds {}, not a mapping", node.value.noun()),
-            "begin with `apiVersion: wavetrain/v1` and a `rollout`",
+            problems.beginning(),
         );
         return None;
     };

@@ -9,6 +9,7 @@ use crate::tree::Node;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use wavetrain_model::expression::LONGEST;
 use wavetrain_model::fleet::Platform;
+use wavetrain_model::guardrail::{Effect, Moment};
 use wavetrain_model::spec::{InstallMode, InsufficientData, Per, Reaction, Worse};
 
 macro_rules! rule {
@@ -192,6 +193,30 @@ rule! {
     CelText = "a condition", CONDITION, "^[^\\x00-\\x08\\x0b-\\x1f]{1,1000}$",
     "write a condition of 1 to 1000 characters, such as `value > 5`",
     |text| text.len() <= LONGEST && consists_of(text, 1, LONGEST, is_printed)
+}
+
+rule! {
+    /// Where a policy file is: beside the plan file or above it. What leads out of there is refused.
+    FilePath = "a path of a policy file", FILE_PATH, "^[^\\x00-\\x1f\\\\]{1,1024}$",
+    "write a path such as `policies/waves/cautious.yaml`, without `..` and with `/` between folders",
+    |text| consists_of(text, 1, 1024, |character| !character.is_control() && character != '\\')
+        && text.split('/').all(|part| part != "..")
+        && !text.ends_with('/')
+}
+
+rule! {
+    /// Name of a time zone in the IANA database; whether there is one, its keeper says.
+    ZoneName = "the name of a time zone", ZONE, "^[A-Za-z][A-Za-z0-9_+/-]{0,63}$",
+    "write a name such as `UTC` or `Europe/Berlin`",
+    |text| text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && consists_of(text, 1, 64, |letter| letter.is_ascii_alphanumeric() || "_+/-".contains(letter))
+}
+
+rule! {
+    /// Why a guardrail is there.
+    MessageText = "a message", TEXT, "^[^\\x00-\\x1f]{1,300}$",
+    "write one line of 1 to 300 characters",
+    |text| !text.trim().is_empty() && consists_of(text, 1, 300, |character| !character.is_control())
 }
 
 rule! {
@@ -399,6 +424,16 @@ impl Vocabulary for Per {
 
 impl Vocabulary for Worse {
     const WORDS: &'static [(&'static str, Self)] = &[("higher", Self::Higher), ("lower", Self::Lower)];
+}
+
+impl Vocabulary for Moment {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("validate", Self::Validate), ("start", Self::Start), ("wave", Self::Wave)];
+}
+
+impl Vocabulary for Effect {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("deny", Self::Deny), ("warn", Self::Warn), ("approval", Self::Approval)];
 }
 
 /// macOS is missing on purpose: Distributor does not install there.

@@ -26,6 +26,28 @@ pub struct Node {
     pub value: Value,
 }
 
+impl Node {
+    /// The same with every place moved by so many bytes.
+    pub fn moved(self, by: usize) -> Self {
+        let moved = |span: Span| Span { offset: span.offset + by, ..span };
+        let value = match self.value {
+            Value::List(items) => Value::List(items.iter().cloned().map(|item| item.moved(by)).collect()),
+            Value::Mapping(entries) => {
+                let entry = |(key, node): (Key, Self)| (Key { span: moved(key.span), ..key }, node.moved(by));
+                Value::Mapping(entries.iter().cloned().map(entry).collect())
+            }
+            value => value,
+        };
+        Self { span: moved(self.span), value }
+    }
+
+    /// The value of a key, if this is a mapping that has it.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        let Value::Mapping(entries) = &self.value else { return None };
+        entries.iter().find(|(known, _)| &*known.text == key).map(|(_, node)| node)
+    }
+}
+
 /// What a value can be. Scalars stay text: what they mean is decided by the key that they belong to.
 #[derive(Debug, Clone)]
 pub enum Value {
@@ -129,7 +151,7 @@ pub fn parse<'p>(text: &'p str, problems: &'p mut Problems) -> Option<Node> {
                         code::DOCUMENTS,
                         span,
                         "a second document begins here",
-                        "keep one plan in a file: delete the `---` line and what follows",
+                        "keep one document in a file: delete the `---` line and what follows",
                     );
                     return None;
                 }

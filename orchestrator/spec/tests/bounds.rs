@@ -7,15 +7,40 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use wavetrain_model::diagnostic::Severity;
-use wavetrain_spec::{read, schema};
+use wavetrain_model::guardrail::Offset;
+use wavetrain_spec::{Outcome, Outside, Source, read_with, schema};
+
+/// The files that the full plan file names, and no others.
+struct Named;
+
+impl Outside for Named {
+    fn file(&self, path: &str) -> Result<Source, String> {
+        let text = match path {
+            "pack.yaml" => "apiVersion: wavetrain/v1\npolicy: { api: { burst: 5 } }\n",
+            "guardrails.yaml" => {
+                "apiVersion: wavetrain/v1\nguardrails: [{ name: a, when: [start], require: 'true', message: b }]\n"
+            }
+            _ => return Err("there is no such file".to_owned()),
+        };
+        Ok(Source { path: path.to_owned(), bytes: text.into() })
+    }
+
+    fn zone(&self, _: &str) -> Option<Vec<Offset>> {
+        None
+    }
+}
+
+fn read(path: &str, bytes: &[u8]) -> Outcome {
+    read_with(path, bytes, &[], &Named)
+}
 
 /// A plan file with every key of the schema.
 const FULL: &str = include_str!("bounds/full.yaml");
 
 /// Problems between values, which a single value at its bound may well bring about.
-const BETWEEN: [&str; 16] = [
+const BETWEEN: [&str; 17] = [
     "E0115", "E0206", "E0303", "E0306", "E0311", "E0312", "E04", "E0501", "E0601", "E0605", "E0609", "E0611",
-    "E0621", "E0622", "E0702", "E0801",
+    "E0621", "E0622", "E0702", "E0801", "E0902",
 ];
 
 /// One value in the file and what its schema says.

@@ -3,10 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test reads files and may panic
 
+mod kit;
+
+use kit::case;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use wavetrain_spec::{codes, explain, read, render};
+use wavetrain_spec::{Outcome, codes, explain, render};
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
@@ -24,9 +27,11 @@ fn bad_files_are_explained_as_expected() {
     let is_update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let mut differing = Vec::new();
     for case in cases() {
-        let outcome = read("plan.yaml", &fs::read(case.join("plan.yaml")).unwrap());
-        assert_eq!(outcome.rollout.is_none(), outcome.report.has_errors(), "{}", case.display());
-        let said = render(&outcome.report);
+        let outcome = self::case(&case);
+        let is_refused = outcome.reports().any(|report| report.has_errors());
+        assert_eq!(outcome.rollout.is_none(), is_refused, "{}", case.display());
+        let said =
+            outcome.reports().map(render).filter(|said| !said.is_empty()).collect::<Vec<_>>().join("\n");
         assert!(!said.is_empty(), "{} is not bad", case.display());
         let expected = case.join("expect.txt");
         if is_update {
@@ -42,7 +47,10 @@ fn bad_files_are_explained_as_expected() {
 fn every_code_has_a_case_and_an_explanation() {
     let shown: BTreeSet<String> = cases()
         .iter()
-        .flat_map(|case| read("plan.yaml", &fs::read(case.join("plan.yaml")).unwrap()).report.diagnostics)
+        .flat_map(|case| {
+            let Outcome { report, others, .. } = self::case(case);
+            [report].into_iter().chain(others).flat_map(|report| report.diagnostics)
+        })
         .map(|diagnostic| diagnostic.code)
         .collect();
     let known: BTreeSet<String> = codes().iter().map(|(code, _)| (*code).to_owned()).collect();
@@ -56,8 +64,11 @@ fn every_code_has_a_case_and_an_explanation() {
 
 #[test]
 fn every_problem_has_a_place_in_its_text_and_a_help_line() {
-    for case in cases() {
-        let report = read("plan.yaml", &fs::read(case.join("plan.yaml")).unwrap()).report;
+    let reports = |case: PathBuf| {
+        let Outcome { report, others, .. } = self::case(&case);
+        [report].into_iter().chain(others).map(move |report| (case.clone(), report))
+    };
+    for (case, report) in cases().into_iter().flat_map(reports) {
         for diagnostic in &report.diagnostics {
             assert!(!diagnostic.help.is_empty(), "{}: {diagnostic:?}", case.display());
             let (Some(span), Some(text)) = (diagnostic.span, &report.text) else { continue };

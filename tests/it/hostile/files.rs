@@ -7,18 +7,44 @@ use std::fmt::Write;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// The two kinds of files, and how each is read without doing anything else.
-const KINDS: [(&str, &[&str]); 2] = [
+/// The kinds of files, and how each is read without doing anything else.
+const KINDS: [(&str, &[&str]); 3] = [
     ("plan", &["validate", "FILE"]),
+    // A plan that is fine, but for the pack that it uses.
+    ("pack", &["validate", USER]),
     // No machine listens there for us: a world that is read after all ends with another code.
     ("world", &["sim", "serve", "--world", "FILE", "--listen", "192.0.2.1:1"]),
 ];
 
+const USER: &str = "user.yaml";
+
+const PACK: &str = "apiVersion: wavetrain/v1
+policy:
+  waves:
+    - { name: all, percent: 100, bake: 10m, where: { regions: [us-east-1, eu-west-1] } }
+";
+
 fn good(kind: &str) -> String {
-    if kind == "plan" { worlds::plan("2.0.0-1") } else { worlds::fleet("", "") }
+    match kind {
+        "plan" => worlds::plan("2.0.0-1"),
+        "pack" => PACK.to_owned(),
+        _ => worlds::fleet("", ""),
+    }
+}
+
+/// A plan that has its waves from a pack.
+fn user(pack: &str) -> String {
+    let plan = worlds::plan("2.0.0-1");
+    let (before, rest) = plan.split_once("  waves:\n").expect("waves");
+    let after = rest.find("  limits").map_or("", |at| &rest[at..]);
+    let path = serde_json::to_string(pack).expect("a text");
+    format!("{before}  use: {path}\n{after}")
 }
 
 fn read(dir: &Path, args: &[&str], file: &str) -> Ran {
+    if args.contains(&USER) {
+        std::fs::write(dir.join(USER), user(file)).expect("a file");
+    }
     let args: Vec<&str> = args.iter().map(|word| if *word == "FILE" { file } else { word }).collect();
     run_in(dir, &args)
 }
@@ -129,7 +155,7 @@ fn a_mark_other_line_ends_and_a_document_start_are_no_problem() {
         for (kind, args) in KINDS {
             std::fs::write(dir.path().join("file.yaml"), change(&good(kind))).expect("a file");
             // A world that is read is then refused its address, which is wrong usage.
-            read(dir.path(), args, "file.yaml").ended_with(if kind == "plan" { 0 } else { 2 });
+            read(dir.path(), args, "file.yaml").ended_with(if kind == "world" { 2 } else { 0 });
         }
     }
 }
@@ -211,4 +237,47 @@ fn impossible_plans_are_refused_with_all_their_problems() {
 #[test]
 fn the_example_itself_is_accepted() {
     validated(&good("plan")).ended_with(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pack_leads_nowhere_else_and_back_to_itself_no_more() {
+    let dir = TempDir::with_prefix("wavetrain-").expect("a temporary directory");
+    let inside = dir.path().join("inside");
+    std::fs::create_dir(&inside).expect("a directory");
+    std::fs::create_dir(inside.join(".git")).expect("a directory");
+    std::fs::write(dir.path().join("secret.yaml"), format!("{PACK}# secret\n")).expect("a file");
+    std::os::unix::fs::symlink("../secret.yaml", inside.join("link.yaml")).expect("a link");
+    std::os::unix::fs::symlink("..", inside.join("up")).expect("a link");
+    for (path, said) in [
+        ("link.yaml", "leads out of"),
+        ("up/secret.yaml", "leads out of"),
+        ("secret.yaml", "no such file"),
+        ("../secret.yaml", "is not a path"),
+    ] {
+        let ran = read(&inside, KINDS[1].1, path);
+        assert_told(path, &ran, 3);
+        assert!(ran.stderr.contains(said) && !ran.stderr.contains("# secret"), "{}", ran.stderr);
+    }
+    std::fs::write(inside.join("self.yaml"), PACK.replace("policy:", "policy:\n  use: self.yaml"))
+        .expect("a file");
+    read(&inside, KINDS[1].1, "self.yaml").ended_with(3).says("E0903");
+    let many: Vec<String> = (0..1000).map(|pack| format!("{pack}.yaml")).collect();
+    let list = user("x").replace("\"x\"", &format!("[{}]", many.join(", ")));
+    assert_told("a thousand packs", &validated(&list), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn files_of_guardrails_are_read_like_plan_files() {
+    let dir = TempDir::with_prefix("wavetrain-").expect("a temporary directory");
+    let path = |name: &str| dir.path().join(name);
+    assert!(std::process::Command::new("mkfifo").arg(path("pipe")).status().expect("mkfifo runs").success());
+    std::fs::write(path("plan.yaml"), good("plan")).expect("a file");
+    std::fs::write(path("bomb"), bomb(30)).expect("a file");
+    std::fs::write(path("deep"), vec![b'['; 100_000]).expect("a file");
+    std::fs::File::create(path("long")).expect("a file").set_len(100_000_000).expect("a length");
+    for file in ["pipe", "bomb", "deep", "long", "missing", "/dev/zero", "."] {
+        assert_told(file, &run_in(dir.path(), &["validate", "plan.yaml", "--guardrails", file]), 3);
+    }
 }

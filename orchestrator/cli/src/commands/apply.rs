@@ -34,9 +34,10 @@ const MAILBOX_SECONDS: u32 = 1;
 
 /// `wavetrain apply`.
 pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
-    let spec = files::checked(context, &args.file)?;
-    let store = context.store()?;
     let time = context.time().await?;
+    let files::Checked { rollout: spec, .. } =
+        files::checked(context, &args.file, &args.guardrails, time.now())?;
+    let store = context.store()?;
     let metrics = Metrics::default();
     let listening = listen(context, &args, &metrics).await?;
     let secrets = Secrets::of(&spec, |name| std::env::var(name).ok())?;

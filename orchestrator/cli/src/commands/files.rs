@@ -1,41 +1,72 @@
 //! Plan files: reading them, `validate`, `schema`, `explain code`.
 
 use super::context::Context;
-use crate::args::Format;
+use super::outside::{self, Beside};
+use crate::args::{Format, SchemaKind};
 use crate::exit::{Exit, Stop};
 use crate::print::diagnostics;
+use std::fmt::Write as _;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use wavetrain_model::diagnostic::Report;
+use wavetrain_model::guardrail::{Guardrail, Used};
 use wavetrain_model::limit::PLAN_FILE_BYTES;
 use wavetrain_model::spec::{Gate, Rollout};
+use wavetrain_model::time::Timestamp;
+use wavetrain_spec::Kind;
+
+/// A plan file that was read without an error.
+#[derive(Debug)]
+pub struct Checked {
+    /// What it asks for.
+    pub rollout: Rollout,
+    /// What it is held against.
+    pub guardrails: Vec<Guardrail>,
+}
 
 /// `wavetrain validate`.
-pub fn validate(context: &Context, file: &Path, output: Format) -> Result<Exit, Stop> {
-    let wavetrain_spec::Outcome { rollout, report } = read(file)?;
+pub async fn validate(
+    context: &Context,
+    file: &Path,
+    guardrails: &[PathBuf],
+    output: Format,
+) -> Result<Exit, Stop> {
+    let now = context.now_to_look().await;
+    let outcome = read(file, guardrails, now)?;
     if output == Format::Json {
-        context.console.json(&diagnostics::document(&report))?;
-        return Ok(if rollout.is_some() { Exit::Done } else { Exit::InvalidFile });
+        context.console.json(&diagnostics::document(&outcome))?;
+        return Ok(if outcome.rollout.is_some() { Exit::Done } else { Exit::InvalidFile });
     }
-    show(context, &report);
-    match rollout {
-        None => Ok(Exit::InvalidFile),
-        Some(rollout) => {
-            context.console.note(&format!(
-                "{} is valid: {} {} in {} waves",
-                file.display(),
-                rollout.package.name,
-                rollout.package.version,
-                rollout.waves.len()
-            ));
-            Ok(Exit::Done)
-        }
+    outcome.reports().for_each(|report| show(context, report));
+    let Some(rollout) = outcome.rollout else { return Ok(Exit::InvalidFile) };
+    let mut said = format!(
+        "{} is valid: {} {} in {} waves",
+        file.display(),
+        rollout.package.name,
+        rollout.package.version,
+        rollout.waves.len()
+    );
+    for (what, used) in rollout.packs.iter().map(|used| ("uses", used)).chain(guards(&outcome.guardrails)) {
+        let _ = write!(said, "\n  {what} {} (sha256 {})", used.path, used.digest);
     }
+    context.console.note(&said);
+    Ok(Exit::Done)
+}
+
+/// The files of guardrails, each once.
+fn guards(guardrails: &[Guardrail]) -> impl Iterator<Item = (&'static str, &Used)> {
+    let files = guardrails.chunk_by(|one, other| one.file == other.file);
+    files.filter_map(|file| file.first()).map(|first| ("held against", &first.file))
 }
 
 /// `wavetrain schema`.
-pub fn schema(context: &Context) -> Result<Exit, Stop> {
-    context.console.json(&wavetrain_spec::schema())?;
+pub fn schema(context: &Context, kind: SchemaKind) -> Result<Exit, Stop> {
+    let kind = match kind {
+        SchemaKind::Plan => Kind::Plan,
+        SchemaKind::Policy => Kind::Policy,
+        SchemaKind::Guardrails => Kind::Guardrails,
+    };
+    context.console.json(&wavetrain_spec::schema_of(kind))?;
     Ok(Exit::Done)
 }
 
@@ -53,10 +84,16 @@ pub fn explain_code(context: &Context, code: &str) -> Result<Exit, Stop> {
 }
 
 /// The checked plan file; problems are shown, errors end the command.
-pub fn checked(context: &Context, file: &Path) -> Result<Rollout, Stop> {
-    let wavetrain_spec::Outcome { rollout, report } = read(file)?;
-    show(context, &report);
-    rollout.ok_or_else(|| Stop::silent(Exit::InvalidFile))
+pub fn checked(
+    context: &Context,
+    file: &Path,
+    guardrails: &[PathBuf],
+    now: Timestamp,
+) -> Result<Checked, Stop> {
+    let outcome = read(file, guardrails, now)?;
+    outcome.reports().for_each(|report| show(context, report));
+    let rollout = outcome.rollout.ok_or_else(|| Stop::silent(Exit::InvalidFile))?;
+    Ok(Checked { rollout, guardrails: outcome.guardrails })
 }
 
 /// The checked gates of a file of gates; problems are shown, errors end the command.
@@ -77,9 +114,11 @@ fn show(context: &Context, report: &Report) {
     context.console.note(&format!("{}: {}", report.path, diagnostics::count(report)));
 }
 
-fn read(file: &Path) -> Result<wavetrain_spec::Outcome, Stop> {
+fn read(file: &Path, guardrails: &[PathBuf], now: Timestamp) -> Result<wavetrain_spec::Outcome, Stop> {
     let bytes = bytes(file, PLAN_FILE_BYTES)?;
-    Ok(wavetrain_spec::read(&file.display().to_string(), &bytes))
+    let enforced = outside::enforced(guardrails)?;
+    let outside = Beside::of(file, now);
+    Ok(wavetrain_spec::read_with(&file.display().to_string(), &bytes, &enforced, &outside))
 }
 
 /// At most one byte more than `limit`: whoever reads the text can then tell that it is too long, and a file of any

@@ -8,6 +8,7 @@ mod files;
 mod find;
 mod look;
 mod order;
+mod outside;
 mod plan;
 pub mod planning;
 mod quarantine;
@@ -28,11 +29,13 @@ use order::Wish;
 pub async fn run(cli: Cli, console: Console) -> Result<Exit, Stop> {
     let context = &Context { console, global: cli.global };
     match cli.command {
-        Command::Validate { file, output } => files::validate(context, &file, output),
-        Command::Schema => files::schema(context),
+        Command::Validate { file, guardrails, output } => {
+            files::validate(context, &file, &guardrails, output).await
+        }
+        Command::Schema { kind } => files::schema(context, kind),
         Command::Completions { shell } => completions(context, shell),
-        Command::Plan { file, output, detailed_exit } => {
-            plan::plan(context, &file, output, detailed_exit).await
+        Command::Plan { file, guardrails, output, detailed_exit } => {
+            plan::plan(context, &file, &guardrails, output, detailed_exit).await
         }
         Command::Apply(args) => apply::apply(context, args).await,
         Command::Status { rollout, output } => look::status(context, rollout.as_deref(), output).await,

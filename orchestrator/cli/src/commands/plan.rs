@@ -7,7 +7,7 @@ use crate::args::PlanFormat;
 use crate::exit::{Exit, Stop};
 use serde_json::Value;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use wavetrain_engine::planner::render;
 use wavetrain_model::plan::Plan;
 
@@ -15,8 +15,14 @@ use wavetrain_model::plan::Plan;
 const SAVED_PLAN_BYTES: usize = 1 << 30;
 
 /// `wavetrain plan`.
-pub async fn plan(context: &Context, file: &Path, output: PlanFormat, detailed: bool) -> Result<Exit, Stop> {
-    let plan = planned(context, file).await?;
+pub async fn plan(
+    context: &Context,
+    file: &Path,
+    guardrails: &[PathBuf],
+    output: PlanFormat,
+    detailed: bool,
+) -> Result<Exit, Stop> {
+    let plan = planned(context, file, guardrails).await?;
     let text = match output {
         PlanFormat::Text => render::text(&plan),
         PlanFormat::Json => {
@@ -38,7 +44,9 @@ pub async fn explain_node(
 ) -> Result<Exit, Stop> {
     let explained = match file {
         Some(file) if is_saved_plan(file)? => saved_story(file, id)?,
-        Some(file) => render::explain_node(&planned(context, file).await?, id).map(|story| story.to_string()),
+        Some(file) => {
+            render::explain_node(&planned(context, file, &[]).await?, id).map(|story| story.to_string())
+        }
         None => render::explain_node(&frozen(context, said).await?, id).map(|story| story.to_string()),
     };
     match explained {
@@ -54,12 +62,12 @@ pub async fn explain_node(
     }
 }
 
-async fn planned(context: &Context, file: &Path) -> Result<Plan, Stop> {
-    let spec = files::checked(context, file)?;
-    let store = context.store_to_look_at()?;
+async fn planned(context: &Context, file: &Path, guardrails: &[PathBuf]) -> Result<Plan, Stop> {
     let time = context.time().await?;
+    let files::Checked { rollout, .. } = files::checked(context, file, guardrails, time.now())?;
+    let store = context.store_to_look_at()?;
     let cloud = planning::aws("wavetrain-plan", &time).await?;
-    planning::plan(context, &spec, &cloud, store.as_deref(), &time).await
+    planning::plan(context, &rollout, &cloud, store.as_deref(), &time).await
 }
 
 async fn frozen(context: &Context, said: Option<&str>) -> Result<Plan, Stop> {

@@ -27,14 +27,23 @@ pub fn text(report: &Report, plain: &str, console: Console) -> String {
     text
 }
 
-/// The report for scripts.
-pub fn document(report: &Report) -> Value {
-    json!({
+/// The reports for scripts: those of other files that the plan file is made of stand under `files`.
+pub fn document(outcome: &wavetrain_spec::Outcome) -> Value {
+    let wavetrain_spec::Outcome { rollout, report, others, .. } = outcome;
+    let mut document = json!({
         "version": super::JSON_VERSION,
         "path": report.path,
-        "valid": !report.has_errors(),
+        "valid": rollout.is_some(),
         "diagnostics": report.diagnostics,
-    })
+    });
+    if !others.is_empty() {
+        let file = |report: &Report| json!({ "path": report.path, "diagnostics": report.diagnostics });
+        document["files"] = others.iter().map(file).collect();
+    }
+    if let Some(rollout) = rollout {
+        document["packs"] = json!(rollout.packs);
+    }
+    document
 }
 
 /// How many of what, such as `2 errors, 1 warning`.

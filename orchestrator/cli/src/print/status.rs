@@ -392,6 +392,8 @@ pub mod tests {
                 longest_poll: Seconds(60),
                 settle: Seconds(60),
             },
+            packs: Vec::new(),
+            guardrails: Vec::new(),
         }
     }
 

@@ -225,5 +225,7 @@ fn spec() -> spec::Rollout {
             longest_poll: Seconds(30),
             settle: Seconds(120),
         },
+        packs: Vec::new(),
+        guardrails: Vec::new(),
     }
 }

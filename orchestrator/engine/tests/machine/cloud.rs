@@ -316,6 +316,8 @@ fn spec_of(waves: usize) -> spec::Rollout {
             longest_poll: Seconds(30),
             settle: Seconds::minutes(2),
         },
+        packs: Vec::new(),
+        guardrails: Vec::new(),
     }
 }
 

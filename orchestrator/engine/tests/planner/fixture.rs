@@ -99,6 +99,8 @@ pub(crate) fn rollout(waves: Vec<Wave>) -> Rollout {
             longest_poll: Seconds(60),
             settle: Seconds(60),
         },
+        packs: Vec::new(),
+        guardrails: Vec::new(),
     }
 }
 

@@ -45,15 +45,16 @@ pub fn check<const MAX: usize>(
     problems: &mut Problems,
 ) -> Option<Vec<Gate>> {
     let Some(written) = written else { return Some(Vec::new()) };
-    let mut lines = BTreeMap::new();
+    let mut places = BTreeMap::new();
     for gate in &written.value.0 {
         let Some(name) = &gate.value.name else { continue };
-        if let Some(line) = lines.insert(name.value.text.clone(), name.span.line) {
+        if let Some(place) = places.insert(name.value.text.clone(), name.span) {
+            let line = problems.line(place, name.span);
             problems.error(
                 code::GATE_NAME,
                 name.span,
                 format!("two gates are named {}", quoted(&name.value.text)),
-                format!("the other stands on line {line}; rename one of the two"),
+                format!("the other stands on {line}; rename one of the two"),
             );
         }
     }
@@ -210,7 +211,8 @@ pub(super) fn expression(
                     None => format!("the names are {names}"),
                 },
                 Error::TooLong | Error::TooDeep | Error::Syntax(_) | Error::Evaluation(_) => {
-                    format!("write a comparison in CEL over {names}, such as `{} > 5`", variables[0])
+                    let example = if variables[0] == "plan" { "plan.nodes" } else { variables[0] };
+                    format!("write a comparison in CEL over {names}, such as `{example} > 5`")
                 }
             };
             problems.error(code::CONDITION, written.span, error.to_string(), help);

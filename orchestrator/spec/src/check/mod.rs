@@ -5,6 +5,7 @@ mod approval;
 mod fleet;
 mod gates;
 mod graph;
+mod guardrails;
 mod guards;
 mod limits;
 mod metrics;
@@ -13,6 +14,8 @@ mod package;
 mod population;
 mod servers;
 mod waves;
+
+pub use guardrails::check as guardrails;
 
 use crate::code;
 use crate::file;
@@ -74,6 +77,8 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
         rollback,
         deadlines,
         api,
+        packs: Vec::new(),
+        guardrails: Vec::new(),
     };
     questions(&rollout, span, problems);
     guards::ripe_in_time(&rollout, span, problems);
@@ -125,7 +130,7 @@ fn distinct<R: Rule>(items: Vec<Placed<Text<R>>>, problems: &mut Problems) -> Ve
     kept
 }
 
-fn repeated(text: &str, span: Span, problems: &mut Problems) {
+pub(crate) fn repeated(text: &str, span: Span, problems: &mut Problems) {
     problems.error(
         code::REPEATED,
         span,

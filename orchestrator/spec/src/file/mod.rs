@@ -5,17 +5,19 @@ use crate::scalar::{Length, Quantity, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, OneOrMany, Table, shape};
 use crate::text::{
     Account, AgentVersion, ApiVersion, Approver, ArgumentKey, ArgumentValue, ChosenVersion, Command,
-    Expectation, ExternalId, KnownRegion, Name, NodeName, Pace, PackageName, PlatformWord, RestoreVersion,
-    RoleTemplate, TagKey, TagValue,
+    Expectation, ExternalId, FilePath, KnownRegion, Name, NodeName, Pace, PackageName, PlatformWord,
+    RestoreVersion, RoleTemplate, TagKey, TagValue,
 };
 use wavetrain_model::limit;
 use wavetrain_model::spec::{InstallMode, Reaction};
 
 mod gate;
 mod guards;
+mod policy;
 
 pub use gate::{Alarms, Compare, Compliance, GATE_KINDS, Gate, Http, Metric, Prometheus, Query};
 pub use guards::Guards;
+pub use policy::{Guardrail, GuardrailFile, PolicyFile};
 
 /// Seconds in a minute, an hour, a day; a year bounds every length of time.
 const MINUTE: u32 = 60;
@@ -37,6 +39,9 @@ type Accounts = List<Text<Account>, 1, LISTED>;
 type Regions = List<KnownRegion, 1, 100>;
 type Tags = Table<Text<TagKey>, OneOrMany<Text<TagValue>>, 1, TAG_KEYS>;
 type OneTag = Table<Text<TagKey>, Text<TagValue>, 1, 1>;
+
+/// Other files, each of which may be as large as a plan file.
+pub type Files = OneOrMany<Text<FilePath>, 10>;
 
 shape! {
     /// A plan file: which package goes where, in which order, under which conditions.
@@ -65,7 +70,11 @@ shape! {
         required package "package": Package;
         /// Which nodes.
         required fleet "fleet": Fleet;
-        /// In which order the nodes get it.
+        /// Policy packs that parts of this rollout come from: files beside this one, or above it.
+        optional uses "use": Files;
+        /// Files of guardrails that this rollout is held against as well; those given from outside always hold.
+        optional guardrails "guardrails": Files;
+        /// In which order the nodes get it. Waves of a policy pack do as well.
         required waves "waves": List<Wave, 1, { limit::WAVES_PER_ROLLOUT }>;
         /// Whether the waves may end below 100 %.
         defaulted partial "partial": Switch = "no";

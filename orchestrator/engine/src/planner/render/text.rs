@@ -3,6 +3,7 @@
 use super::summary::Summary;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write;
+use wavetrain_model::guardrail::Used;
 use wavetrain_model::plan::{Plan, Refusal};
 use wavetrain_model::time::Seconds;
 
@@ -25,6 +26,9 @@ pub fn text(plan: &Plan) -> String {
         plan.sites.len(),
         plan.observed_at,
     );
+    for (what, used) in used(plan) {
+        let _ = writeln!(text, "{what} {} (sha256 {})", used.path, used.digest);
+    }
     section(&mut text, "waves", waves(&summary));
     section(&mut text, "nodes by site", sites(plan, &summary));
     section(&mut text, "nodes by platform", platforms(&summary));
@@ -37,6 +41,12 @@ pub fn text(plan: &Plan) -> String {
         }
     }
     text
+}
+
+/// The files that the plan file is made of, or held against.
+fn used(plan: &Plan) -> impl Iterator<Item = (&'static str, &Used)> {
+    let packs = plan.spec.packs.iter().map(|used| ("uses", used));
+    packs.chain(plan.spec.guardrails.iter().map(|used| ("held against", used)))
 }
 
 /// Refusals, one paragraph each.
