@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wavetrain_engine::input::Input;
 use wavetrain_model::event::{Entry, Event};
+use wavetrain_model::guardrail::Guardrail;
 use wavetrain_model::id::RolloutId;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::State;
@@ -54,6 +55,8 @@ pub struct Options {
     pub grace_seconds: u32,
     /// Servers that gates of the plan file name; None: such gates cannot be measured.
     pub signals: Option<Arc<dyn Signals>>,
+    /// What a rollout that is gone on with is held against, beside what is frozen in its plan.
+    pub guardrails: Vec<Guardrail>,
     /// Where the course is counted.
     pub metrics: Metrics,
     /// Where a test lets the process die; None otherwise.
@@ -72,6 +75,7 @@ impl Options {
             mailbox_seconds: 2,
             grace_seconds: 10,
             signals: None,
+            guardrails: Vec::new(),
             metrics: Metrics::default(),
             crash_at: None,
         }
@@ -181,7 +185,9 @@ impl Driver {
                 // Read under the lease: what was read before could be of another process's making.
                 let record = log::load(self.store.as_ref(), &rollout).await?;
                 // What is over stays as it ended.
-                let first = if record.state.is_over() { Vec::new() } else { vec![Input::Recovered] };
+                let guardrails = self.options.guardrails.clone();
+                let again = vec![Input::Recovered, Input::Guardrails { guardrails }];
+                let first = if record.state.is_over() { Vec::new() } else { again };
                 Ok(Taken {
                     rollout,
                     plan: record.plan,

@@ -4,6 +4,7 @@
 use wavetrain_model::approval::Subject;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Which};
+use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{NodeIndex, SiteIndex, VersionIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::plan::{Before, Plan};
@@ -18,7 +19,10 @@ pub fn event(plan: &Plan, event: &Event) -> bool {
         | Event::WaveSettled { wave }
         | Event::BakeCredited { wave, .. }
         | Event::WavePassed { wave }
-        | Event::WaveFailed { wave } => fit.wave(*wave),
+        | Event::WaveFailed { wave }
+        | Event::GuardrailApproved { wave, .. }
+        | Event::Guarded { wave: Some(wave), .. }
+        | Event::Held { hold: Hold { kind: Kind::Guardrail(wave), .. } } => fit.wave(*wave),
         Event::Approved { wave, gate, before, .. } => {
             fit.subject(Subject { wave: *wave, gate: *gate, before: *before })
         }

@@ -67,7 +67,11 @@ fn moves(state: &State, index: WaveIndex) -> bool {
     let asks = state.holds.iter().any(|hold| matches!(hold.kind, Kind::SignOff(_, of) if of == index));
     let wave = state.wave(index);
     match wave.phase {
-        WavePhase::Waiting | WavePhase::Passed { .. } | WavePhase::Failed { .. } => false,
+        // What a guardrail denies at this hour it may allow at another.
+        WavePhase::Waiting => {
+            !is_stopped && state.hold(Kind::Guardrail(index)).is_some_and(|hold| !hold.needs_person)
+        }
+        WavePhase::Passed { .. } | WavePhase::Failed { .. } => false,
         WavePhase::Blocked { .. } | WavePhase::Baking { .. } => !is_stopped && !asks,
         WavePhase::Open { .. } => !is_stopped && !wave.later.is_empty(),
     }

@@ -5,6 +5,7 @@ use crate::progress;
 use wavetrain_model::approval::Subject;
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::gate::{Scope, Which};
+use wavetrain_model::guardrail::Decision;
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{Digest, IntentId, NodeIndex, RolloutId, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
@@ -39,6 +40,9 @@ pub fn is_decision(event: &Event) -> bool {
         | Event::Held { .. }
         | Event::Released { .. }
         | Event::Approved { .. }
+        | Event::Guarded { .. }
+        | Event::GuardrailApproved { .. }
+        | Event::GuardrailsAdded { .. }
         | Event::Rejected { .. }
         | Event::Reported { .. }
         | Event::RollbackDecided { .. }
@@ -81,6 +85,8 @@ fn facts(plan: &Plan, event: &Event) -> Facts {
         | Event::WaveFailed { wave }
         | Event::Approved { wave, .. }
         | Event::Rejected { subject: Subject { wave, .. }, .. }
+        | Event::Guarded { wave: Some(wave), .. }
+        | Event::GuardrailApproved { wave, .. }
         | Event::Measured { scope: Scope::Wave(wave) | Scope::Blocker(wave), .. }
         | Event::Judged { scope: Scope::Wave(wave) | Scope::Blocker(wave), .. } => Some(*wave),
         Event::Intended { intent } => wave_of(&intent.action),
@@ -159,6 +165,9 @@ pub fn sentence(plan: &Plan, entry: &Entry) -> String {
         Event::Reported { gate, .. } => {
             format!("a signed report came in for gate {}", plan.spec.gates[gate.at()].name)
         }
+        Event::Guarded { .. } | Event::GuardrailApproved { .. } | Event::GuardrailsAdded { .. } => {
+            guarded(plan, &entry.event)
+        }
         Event::SiteFailed { site, message } => {
             format!("{} does not answer: {message}", site_name(plan, *site))
         }
@@ -169,6 +178,26 @@ pub fn sentence(plan: &Plan, entry: &Entry) -> String {
         ),
         Event::AbortDecided { cause } => format!("aborting: {cause}"),
         _ => work(plan, &entry.event),
+    }
+}
+
+/// What guardrails say.
+fn guarded(plan: &Plan, event: &Event) -> String {
+    match event {
+        Event::Guarded { wave, decision, require, values, sentence, .. } => {
+            let what = wave.map_or("the start".to_owned(), |wave| format!("wave {}", plan.wave_name(wave)));
+            let why =
+                if *decision == Decision::Allow { String::new() } else { format!(" [{require}; {values}]") };
+            format!("{sentence}: it {} {what}{why}", decision.word())
+        }
+        Event::GuardrailApproved { wave, by, .. } => {
+            format!("wave {} approved by {by}, as a guardrail asks", plan.wave_name(*wave))
+        }
+        Event::GuardrailsAdded { guardrails } => {
+            let names: Vec<&str> = guardrails.iter().map(|guardrail| guardrail.name.as_str()).collect();
+            format!("held against more guardrails from now on: {}", names.join(", "))
+        }
+        other => other.word().replace('_', " "),
     }
 }
 
@@ -301,6 +330,7 @@ fn hold(plan: &Plan, kind: Kind) -> String {
         Kind::SignOff(gate, wave) => {
             format!("approval of wave {} (gate {})", plan.wave_name(wave), plan.spec.gates[gate.at()].name)
         }
+        Kind::Guardrail(wave) => format!("guardrails of wave {}", plan.wave_name(wave)),
         Kind::Gate(Which::Install, _) => "install budget".to_owned(),
         Kind::Gate(Which::Planned(gate), _) => format!("gate {}", plan.spec.gates[gate.at()].name),
         Kind::Site(site) => format!("{} could not be reached", site_name(plan, site)),

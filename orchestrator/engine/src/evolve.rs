@@ -12,13 +12,13 @@ use wavetrain_model::gate::{Evidence, Scope, Verdict, Which};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
-use wavetrain_model::limit::{NODES_PER_COMMAND, REPORT_SKEW_SECONDS};
+use wavetrain_model::limit::{GUARDRAILS_PER_ROLLOUT, NODES_PER_COMMAND, REPORT_SKEW_SECONDS};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Bug;
 use wavetrain_model::spec::Gate;
 use wavetrain_model::state::{
-    GateRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, State, WavePhase,
+    GateRecord, GuardRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, State, WavePhase,
 };
 use wavetrain_model::time::Timestamp;
 
@@ -98,6 +98,9 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::Released { kind, accepted } => release(state, *kind, *accepted, at),
         Event::Approved { .. } | Event::Rejected { .. } | Event::Reported { .. } => {
             told(state, &entry.event, at);
+        }
+        Event::Guarded { .. } | Event::GuardrailApproved { .. } | Event::GuardrailsAdded { .. } => {
+            guarded(state, &entry.event);
         }
         Event::SiteFailed { site, .. } => state.sites[site.at()].errors += 1,
         Event::SiteAnswered { site } => site_answered(state, *site, at),
@@ -373,6 +376,31 @@ fn hold_on(state: &mut State, hold: &Hold) {
     state.holds.retain(|earlier| earlier.kind != hold.kind);
     state.holds.push(hold.clone());
     state.holds.sort_by_key(|hold| hold.kind);
+}
+
+fn guarded(state: &mut State, event: &Event) {
+    match event {
+        Event::Guarded { guardrail, wave, decision, .. } => {
+            // Whoever agreed before agreed to something else.
+            state.guarded.retain(|record| (record.guardrail, record.wave) != (*guardrail, *wave));
+            state.guarded.push(GuardRecord {
+                guardrail: *guardrail,
+                wave: *wave,
+                decision: *decision,
+                approved_by: Vec::new(),
+            });
+        }
+        Event::GuardrailApproved { guardrail, wave, by } => {
+            let is_it =
+                |record: &&mut GuardRecord| record.guardrail == *guardrail && record.wave == Some(*wave);
+            state.guarded.iter_mut().filter(is_it).for_each(|record| record.approved_by.push(by.clone()));
+        }
+        Event::GuardrailsAdded { guardrails } => {
+            let room = GUARDRAILS_PER_ROLLOUT.saturating_sub(state.guardrails.len());
+            state.guardrails.extend(guardrails.iter().take(room).cloned());
+        }
+        _ => {}
+    }
 }
 
 fn site_answered(state: &mut State, site: SiteIndex, at: Timestamp) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wavetrain_model::agent::Status;
 use wavetrain_model::gate::{Reading, Scope, Verdict, Window};
+use wavetrain_model::guardrail::Guardrail;
 use wavetrain_model::id::{CommandId, Digest, GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::time::Timestamp;
 
@@ -13,6 +14,11 @@ pub enum Input {
     Tick,
     /// A process takes the rollout up; always the first input after loading an existing one.
     Recovered,
+    /// The rollout is to be held against these as well. Known ones change nothing, and none is ever taken away.
+    Guardrails {
+        /// Them.
+        guardrails: Vec<Guardrail>,
+    },
     /// A person orders something.
     Order {
         /// What.

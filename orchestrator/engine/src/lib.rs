@@ -9,6 +9,7 @@ pub mod decide;
 pub mod due;
 pub mod evolve;
 pub(crate) mod gate;
+pub mod guardrail;
 pub mod input;
 pub mod people;
 pub mod planner;

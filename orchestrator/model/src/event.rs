@@ -5,6 +5,7 @@
 
 use crate::approval::Subject;
 use crate::gate::{Evidence, Reading, Scope, Verdict, Which};
+use crate::guardrail::{Decision, Guardrail};
 use crate::hold::{Hold, Kind};
 use crate::id::{CommandId, Digest, GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
 use crate::intent::Intent;
@@ -232,6 +233,35 @@ pub enum Event {
         /// When it was signed, as it says.
         signed_at: Timestamp,
     },
+    /// A guardrail was asked, and says something else than before.
+    Guarded {
+        /// Index among the plan's guardrails, then those added later.
+        guardrail: u16,
+        /// About this wave; None: about the start.
+        wave: Option<WaveIndex>,
+        /// What it says.
+        decision: Decision,
+        /// What must hold.
+        require: String,
+        /// What the expression was told.
+        values: String,
+        /// Why, one sentence.
+        sentence: String,
+    },
+    /// Somebody agreed to a wave that a guardrail asked about.
+    GuardrailApproved {
+        /// Index as above.
+        guardrail: u16,
+        /// Wave.
+        wave: WaveIndex,
+        /// Who, as stated.
+        by: String,
+    },
+    /// From now on the rollout is held against these as well.
+    GuardrailsAdded {
+        /// Them.
+        guardrails: Vec<Guardrail>,
+    },
     /// Calls to a site fail in a row.
     SiteFailed {
         /// Site.
@@ -334,6 +364,9 @@ impl Event {
             Self::Approved { .. } => "approved",
             Self::Rejected { .. } => "rejected",
             Self::Reported { .. } => "reported",
+            Self::Guarded { .. } => "guarded",
+            Self::GuardrailApproved { .. } => "guardrail_approved",
+            Self::GuardrailsAdded { .. } => "guardrails_added",
             Self::SiteFailed { .. } => "site_failed",
             Self::SiteAnswered { .. } => "site_answered",
             Self::RollbackDecided { .. } => "rollback_decided",

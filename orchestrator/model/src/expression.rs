@@ -5,6 +5,7 @@
 //! [`MOST_OPERATORS`] keep it from using up the stack; macros within macros multiply, so [`MOST_STEPS`] keeps them from using up the day.
 
 use cel::{Context, Program, Value};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -63,6 +64,26 @@ pub enum Given {
     Document(serde_json::Value),
     /// Names, each yes or no.
     Flags(BTreeMap<String, bool>),
+    /// Anything with parts.
+    Fact(Fact),
+}
+
+/// A value with parts. Not a JSON document: there whole numbers have no sign, and CEL does not count with both kinds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Fact {
+    /// A whole number.
+    Whole(i64),
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(String),
+    /// Yes or no.
+    Flag(bool),
+    /// Several.
+    List(Vec<Fact>),
+    /// Named parts.
+    Object(BTreeMap<String, Fact>),
 }
 
 impl Expression {
@@ -114,6 +135,17 @@ impl fmt::Debug for Expression {
     }
 }
 
+impl Fact {
+    /// Single values in it.
+    fn size(&self) -> u64 {
+        match self {
+            Self::Whole(_) | Self::Number(_) | Self::Text(_) | Self::Flag(_) => 1,
+            Self::List(items) => items.iter().map(Self::size).sum(),
+            Self::Object(items) => items.values().map(Self::size).sum(),
+        }
+    }
+}
+
 impl Given {
     /// Single values in it.
     fn size(&self) -> u64 {
@@ -130,6 +162,7 @@ impl Given {
             Self::Texts(values) => values.len() as u64,
             Self::Document(document) => of(document),
             Self::Flags(flags) => flags.len() as u64,
+            Self::Fact(fact) => fact.size(),
         }
     }
 
@@ -143,6 +176,7 @@ impl Given {
             Self::Flag(flag) => Value::Bool(*flag),
             Self::Document(document) => cel::to_value(document).unwrap_or(Value::Null),
             Self::Flags(flags) => cel::to_value(flags).unwrap_or(Value::Null),
+            Self::Fact(fact) => cel::to_value(fact).unwrap_or(Value::Null),
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Kind {
     Site(SiteIndex),
     /// AWS refused a request in a way that repeating cannot mend.
     Refused(SiteIndex),
+    /// A guardrail keeps a wave from opening.
+    Guardrail(WaveIndex),
     /// Two commands were found for one intent: somebody else is running this rollout.
     Twice,
 }
@@ -50,7 +52,9 @@ impl Kind {
     pub fn stops_installs(self) -> bool {
         match self {
             Self::Operator | Self::Emergency | Self::Gate(..) | Self::Twice => true,
-            Self::Approval(_) | Self::SignOff(..) | Self::Site(_) | Self::Refused(_) => false,
+            Self::Approval(_) | Self::SignOff(..) | Self::Guardrail(_) | Self::Site(_) | Self::Refused(_) => {
+                false
+            }
         }
     }
 
@@ -67,6 +71,7 @@ impl Kind {
             | Self::Emergency
             | Self::Approval(_)
             | Self::SignOff(..)
+            | Self::Guardrail(_)
             | Self::Gate(..)
             | Self::Twice => None,
         }

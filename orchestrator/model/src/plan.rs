@@ -4,6 +4,7 @@
 //! bytes, so [`Plan::digest`] names a plan.
 
 use crate::fleet::{Architecture, Platform, Site, TagMatch};
+use crate::guardrail::Guardrail;
 use crate::id::{BatchIndex, Digest, NodeId, NodeIndex, SiteIndex, StratumIndex, VersionIndex, WaveIndex};
 use crate::planted::{Bug, Planted};
 use crate::spec;
@@ -44,6 +45,9 @@ pub struct Plan {
     pub excluded: Vec<Excluded>,
     /// What the planner decided on its own (canary top-up, assumptions), in order.
     pub notes: Vec<String>,
+    /// What the rollout is held against, frozen: nobody can go on without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<Guardrail>,
     /// A bug on purpose; none outside the tests of the tests, and then not part of the stored form.
     #[serde(default, skip_serializing_if = "Planted::is_none")]
     pub planted: Planted,

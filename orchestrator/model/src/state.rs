@@ -4,6 +4,7 @@
 
 use crate::approval::Given;
 use crate::gate::{Evidence, Scope, Verdict, Which};
+use crate::guardrail::{Decision, Guardrail};
 use crate::hold::{Hold, Kind};
 use crate::id::{CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
 use crate::intent::Intent;
@@ -71,6 +72,25 @@ pub struct State {
     pub rollback: Option<Rollback>,
     /// Evidence of failed nodes, the first few hundred.
     pub notes: BTreeMap<NodeIndex, String>,
+    /// Guardrails added since the start; their indices follow those of the plan.
+    #[serde(default)]
+    pub guardrails: Vec<Guardrail>,
+    /// What guardrails said last.
+    #[serde(default)]
+    pub guarded: Vec<GuardRecord>,
+}
+
+/// What one guardrail said last, about the start or about a wave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardRecord {
+    /// Index among the plan's guardrails, then those added later.
+    pub guardrail: u16,
+    /// About this wave; None: about the start.
+    pub wave: Option<WaveIndex>,
+    /// What.
+    pub decision: Decision,
+    /// Who agreed since then.
+    pub approved_by: Vec<String>,
 }
 
 /// Most notes kept in a state; the log has them all.
@@ -489,7 +509,14 @@ impl State {
             install_accepted: false,
             rollback: None,
             notes: BTreeMap::new(),
+            guardrails: Vec::new(),
+            guarded: Vec::new(),
         }
+    }
+
+    /// What a guardrail said last.
+    pub fn guarded(&self, guardrail: u16, wave: Option<WaveIndex>) -> Option<&GuardRecord> {
+        self.guarded.iter().find(|record| record.guardrail == guardrail && record.wave == wave)
     }
 
     /// The hold of a kind, if it is in force.

@@ -193,8 +193,9 @@ pub fn schema_of(kind: Kind) -> serde_json::Value {
     };
     let mut definitions = generator.take_definitions(true);
     if let Some(rollout) = definitions.get_mut("Rollout").and_then(|rollout| rollout.as_object_mut()) {
-        let required = rollout.get_mut("required").and_then(|required| required.as_array_mut());
-        required.into_iter().for_each(|required| required.retain(|key| key != "waves"));
+        if let Some(required) = rollout.get_mut("required").and_then(|required| required.as_array_mut()) {
+            required.retain(|key| key != "waves");
+        }
         rollout.insert(
             "anyOf".to_owned(),
             serde_json::json!([{ "required": ["waves"] }, { "required": ["use"] }]),

@@ -9,6 +9,7 @@ use kit::case;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use wavetrain_model::diagnostic::Report;
 use wavetrain_spec::{Outcome, codes, explain, render};
 
 fn cases() -> Vec<PathBuf> {
@@ -28,7 +29,7 @@ fn bad_files_are_explained_as_expected() {
     let mut differing = Vec::new();
     for case in cases() {
         let outcome = self::case(&case);
-        let is_refused = outcome.reports().any(|report| report.has_errors());
+        let is_refused = outcome.reports().any(Report::has_errors);
         assert_eq!(outcome.rollout.is_none(), is_refused, "{}", case.display());
         let said =
             outcome.reports().map(render).filter(|said| !said.is_empty()).collect::<Vec<_>>().join("\n");

@@ -1,7 +1,7 @@
 //! `apply`: carry a plan file out, or go on with its rollout.
 
 use super::context::{Context, Time, holder, is_gone, person};
-use super::{files, find, look, planning};
+use super::{files, find, guardrails, look, planning};
 use crate::args::{Apply, Format, OnHold};
 use crate::callback_listen::{self, Bound, Desk, Secrets};
 use crate::exit::{Exit, Stop};
@@ -17,7 +17,9 @@ use wavetrain_aws::Aws;
 use wavetrain_driver::crash::CrashAt;
 use wavetrain_driver::metrics::{ApiCalls, CallSource};
 use wavetrain_driver::{Driver, Finished, Metrics, Options, Reason, Start};
+use wavetrain_engine::guardrail::Known;
 use wavetrain_engine::planner;
+use wavetrain_model::guardrail::Guardrail;
 use wavetrain_model::id::RolloutId;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::spec::Rollout;
@@ -35,7 +37,7 @@ const MAILBOX_SECONDS: u32 = 1;
 /// `wavetrain apply`.
 pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
     let time = context.time().await?;
-    let files::Checked { rollout: spec, .. } =
+    let files::Checked { rollout: spec, guardrails } =
         files::checked(context, &args.file, &args.guardrails, time.now())?;
     let store = context.store()?;
     let metrics = Metrics::default();
@@ -47,12 +49,18 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
         None => None,
     };
     let is_new = start.is_none();
+    if is_new {
+        // Only before the start: a rollout that is under way must be able to go on, above all backwards.
+        guardrails::hold_against(context, &guardrails, Known::File(&spec), time.now())?;
+    }
     let id = start.unwrap_or_else(|| RolloutId::new(uuid::Uuid::now_v7().to_string()));
     let aws = planning::metered_aws(&session(&id), &time).await?;
     metrics.count_calls(&spec.name, calls_of(&aws));
     let cloud: Arc<dyn Cloud> = aws;
     let start = if is_new {
         let plan = planning::plan(context, &spec, &cloud, Some(store.as_ref()), &time).await?;
+        let plan = planner::guarded(plan, guardrails.clone());
+        guardrails::hold_against(context, &guardrails, Known::Plan(&plan), time.now())?;
         if plan.nodes.is_empty() {
             return nothing_to_do(context, &plan, args.output);
         }
@@ -78,6 +86,7 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
         display,
         metrics,
         crash_at,
+        guardrails,
         signals: Some(super::planning::signals()?),
     };
     let stop = stop_on_signals(context, &args.file);
@@ -291,6 +300,8 @@ pub struct Run<'a> {
     pub metrics: Metrics,
     /// Where a test lets the process die; None otherwise.
     pub crash_at: Option<CrashAt>,
+    /// What a rollout that goes on is held against beside its frozen guardrails.
+    pub guardrails: Vec<Guardrail>,
     /// Servers that gates name.
     pub signals: Option<Arc<dyn Signals>>,
 }
@@ -305,6 +316,7 @@ impl Run<'_> {
         let mut options = Options::new(holder(), person());
         options.metrics = self.metrics;
         options.signals = self.signals;
+        options.guardrails = self.guardrails;
         options.crash_at = self.crash_at;
         options.on_hold = match self.on_hold {
             OnHold::Exit => wavetrain_driver::OnHold::Exit,

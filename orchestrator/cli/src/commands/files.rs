@@ -1,6 +1,7 @@
 //! Plan files: reading them, `validate`, `schema`, `explain code`.
 
 use super::context::Context;
+use super::guardrails;
 use super::outside::{self, Beside};
 use crate::args::{Format, SchemaKind};
 use crate::exit::{Exit, Stop};
@@ -8,6 +9,7 @@ use crate::print::diagnostics;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use wavetrain_engine::guardrail::Known;
 use wavetrain_model::diagnostic::Report;
 use wavetrain_model::guardrail::{Guardrail, Used};
 use wavetrain_model::limit::PLAN_FILE_BYTES;
@@ -28,14 +30,22 @@ pub struct Checked {
 pub async fn validate(
     context: &Context,
     file: &Path,
-    guardrails: &[PathBuf],
+    enforced: &[PathBuf],
     output: Format,
 ) -> Result<Exit, Stop> {
     let now = context.now_to_look().await;
-    let outcome = read(file, guardrails, now)?;
+    let outcome = read(file, enforced, now)?;
     if output == Format::Json {
-        context.console.json(&diagnostics::document(&outcome))?;
-        return Ok(if outcome.rollout.is_some() { Exit::Done } else { Exit::InvalidFile });
+        let mut document = diagnostics::document(&outcome);
+        let mut exit = Exit::InvalidFile;
+        if let Some(rollout) = &outcome.rollout {
+            let known = Known::File(rollout);
+            let (said, is_denied) = guardrails::document(&outcome.guardrails, known, now);
+            document["guardrails"] = said;
+            exit = if is_denied { Exit::Denied } else { Exit::Done };
+        }
+        context.console.json(&document)?;
+        return Ok(exit);
     }
     outcome.reports().for_each(|report| show(context, report));
     let Some(rollout) = outcome.rollout else { return Ok(Exit::InvalidFile) };
@@ -50,6 +60,7 @@ pub async fn validate(
         let _ = write!(said, "\n  {what} {} (sha256 {})", used.path, used.digest);
     }
     context.console.note(&said);
+    guardrails::hold_against(context, &outcome.guardrails, Known::File(&rollout), now)?;
     Ok(Exit::Done)
 }
 

@@ -6,6 +6,7 @@ pub mod context;
 mod desk;
 mod files;
 mod find;
+mod guardrails;
 mod look;
 mod order;
 mod outside;

@@ -2,13 +2,14 @@
 
 use super::context::Context;
 use super::find::Unsaid;
-use super::{files, look, planning};
+use super::{files, guardrails, look, planning};
 use crate::args::PlanFormat;
 use crate::exit::{Exit, Stop};
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use wavetrain_engine::planner::render;
+use wavetrain_engine::guardrail::Known;
+use wavetrain_engine::planner::{self, render};
 use wavetrain_model::plan::Plan;
 
 /// Largest saved plan that is read: a million nodes fit.
@@ -64,10 +65,14 @@ pub async fn explain_node(
 
 async fn planned(context: &Context, file: &Path, guardrails: &[PathBuf]) -> Result<Plan, Stop> {
     let time = context.time().await?;
-    let files::Checked { rollout, .. } = files::checked(context, file, guardrails, time.now())?;
+    let files::Checked { rollout, guardrails } = files::checked(context, file, guardrails, time.now())?;
+    guardrails::hold_against(context, &guardrails, Known::File(&rollout), time.now())?;
     let store = context.store_to_look_at()?;
     let cloud = planning::aws("wavetrain-plan", &time).await?;
-    planning::plan(context, &rollout, &cloud, store.as_deref(), &time).await
+    let plan = planning::plan(context, &rollout, &cloud, store.as_deref(), &time).await?;
+    let plan = planner::guarded(plan, guardrails);
+    guardrails::hold_against(context, &plan.guardrails, Known::Plan(&plan), time.now())?;
+    Ok(plan)
 }
 
 async fn frozen(context: &Context, said: Option<&str>) -> Result<Plan, Stop> {

@@ -131,6 +131,7 @@ async fn play_on(context: &Context, act: Act, stage: &Stage, began: Instant) -> 
             display: Display::new(context.console),
             metrics: wavetrain_driver::Metrics::default(),
             crash_at: None,
+            guardrails: Vec::new(),
             // The demo's gates ask the simulated AWS only.
             signals: None,
         };

@@ -320,6 +320,7 @@ pub mod tests {
             selected: 4,
             excluded: Vec::new(),
             notes: Vec::new(),
+            guardrails: Vec::new(),
             planted: wavetrain_model::planted::Planted::default(),
         }
     }

@@ -54,6 +54,7 @@ pub fn hold_kind(plan: &Plan, kind: Kind) -> String {
         Kind::SignOff(gate, wave) => {
             format!("approval of {}, gate {}", plan.wave_name(wave), plan.spec.gates[gate.at()].name)
         }
+        Kind::Guardrail(wave) => format!("guardrails of {}", plan.wave_name(wave)),
         Kind::Gate(which, Some(wave)) => format!("gate {} of {}", gate(plan, which), plan.wave_name(wave)),
         Kind::Gate(which, None) => format!("gate {}", gate(plan, which)),
         Kind::Site(site) => format!("site {}", plan.sites[site.at()].site),

@@ -119,6 +119,7 @@ fn hold_word(kind: Kind) -> &'static str {
         Kind::Operator => "operator",
         Kind::Emergency => "emergency",
         Kind::Approval(_) | Kind::SignOff(..) => "approval",
+        Kind::Guardrail(_) => "guardrail",
         Kind::Gate(..) => "gate",
         Kind::Site(_) => "site",
         Kind::Refused(_) => "refused",

@@ -11,6 +11,7 @@ mod restore;
 mod tick;
 pub(crate) mod wave;
 
+use crate::guardrail;
 use crate::input::{Input, Rejection, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::event::Event;
@@ -29,6 +30,7 @@ pub fn decide(plan: &Plan, state: &State, now: Timestamp, input: &Input) -> Resu
         Input::Order { order, by } => order::decide(plan, state, now, order, by)?,
         Input::Tick => tick::decide(plan, state, now),
         Input::Recovered => vec![Event::Recovered],
+        Input::Guardrails { guardrails } => guardrail::added(plan, state, guardrails),
         Input::Answered { intent, answer } => answer::answered(plan, state, now, *intent, answer),
         Input::Looked { intent, found } => answer::looked(plan, state, now, *intent, found),
         Input::Observed { intent, reports } => observed(plan, state, now, *intent, reports),

@@ -2,10 +2,11 @@
 
 use super::people::{self, Word};
 use super::{report, wave};
+use crate::guardrail;
 use crate::input::{Order, Rejection};
 use wavetrain_model::event::Event;
 use wavetrain_model::hold::{Hold, Kind};
-use wavetrain_model::id::NodeIndex;
+use wavetrain_model::id::{NodeIndex, WaveIndex};
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{Ending, Forward, Phase, Restoration, State, WavePhase};
 use wavetrain_model::time::Timestamp;
@@ -21,6 +22,9 @@ pub(super) fn decide(
     events.extend(match order {
         Order::Pause { emergency, reason } => pause(state, now, *emergency, reason, by)?,
         Order::Resume => resume(plan, state),
+        Order::Approve { wave, gate: None, .. } if guardrail::is_awaiting(state, *wave) => {
+            guarded(plan, state, *wave, by)?
+        }
         Order::Approve { wave, gate, evidence } => {
             let word = Word { wave: *wave, gate: *gate, evidence: evidence.as_ref(), by, refusal: None };
             spoken(plan, state, now, &word)?
@@ -86,7 +90,7 @@ fn resume(plan: &Plan, state: &State) -> Vec<Event> {
     let mut events: Vec<Event> = state
         .holds
         .iter()
-        .filter(|hold| !matches!(hold.kind, Kind::Approval(_) | Kind::SignOff(..)))
+        .filter(|hold| !matches!(hold.kind, Kind::Approval(_) | Kind::SignOff(..) | Kind::Guardrail(_)))
         .map(|hold| Event::Released { kind: hold.kind, accepted: true })
         .collect();
     // A wave whose blocker was held is measured afresh, with a new deadline.
@@ -98,6 +102,15 @@ fn resume(plan: &Plan, state: &State) -> Vec<Event> {
         }
     }
     events
+}
+
+/// A word about a wave that guardrails wait for; the wave's own approval, if it has one, is another word.
+fn guarded(plan: &Plan, state: &State, wave: WaveIndex, by: &str) -> Result<Vec<Event>, Rejection> {
+    guardrail::approved(plan, state, wave, by).map_err(|from| {
+        let message =
+            format!("{by} is not one of those whom guardrails ask about wave {}", plan.wave_name(wave));
+        rejection("S0107", message, format!("they ask {from}: `--by NAME`"))
+    })
 }
 
 fn spoken(plan: &Plan, state: &State, now: Timestamp, word: &Word<'_>) -> Result<Vec<Event>, Rejection> {

@@ -1,6 +1,7 @@
 //! What the passing of time means: deadlines, budgets, waves, ends. One layer of consequences per call.
 
 use super::{answer, budget, gate, people, wave};
+use crate::guardrail;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Verdict, Which};
 use wavetrain_model::hold::Kind;
@@ -114,6 +115,10 @@ fn is_awaiting(plan: &Plan, state: &State, verdict: Verdict) -> bool {
 }
 
 fn running(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+    let started = guardrail::started(plan, state, now);
+    if !started.is_empty() {
+        return started;
+    }
     if let Some(broken) = budget::broken(plan, state, now)
         && !is_awaiting(plan, state, broken.verdict)
     {

@@ -2,6 +2,7 @@
 
 use super::{budget, gate, people, restore};
 use crate::gate::{concerns, first_look};
+use crate::guardrail;
 use crate::people::subjects;
 use std::collections::BTreeSet;
 use wavetrain_model::approval::Subject;
@@ -47,6 +48,9 @@ fn waiting(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> Vec<E
     if !spec.after.iter().all(has_passed) || state.holds.iter().any(|hold| hold.kind.stops_installs()) {
         return Vec::new();
     }
+    if let Some(events) = guardrail::before(plan, state, wave, now) {
+        return events;
+    }
     if let Some(events) = people::awaited(plan, state, now, Subject { wave, gate: None, before: true }) {
         return events;
     }
@@ -86,7 +90,10 @@ fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: T
         return Vec::new();
     }
     // People come last: they judge what the others found.
-    asked(plan, state, wave, now, true).unwrap_or_else(|| vec![Event::WaveOpened { wave }])
+    let waiting = asked(plan, state, wave, now, true);
+    // And nothing passes between what guardrails say and the opening.
+    let waiting = waiting.or_else(|| guardrail::before(plan, state, wave, now));
+    waiting.unwrap_or_else(|| vec![Event::WaveOpened { wave }])
 }
 
 /// What a gate says that has said nothing.

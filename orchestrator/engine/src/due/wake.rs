@@ -3,6 +3,7 @@
 use super::Due;
 use super::forward::{MOVING_PATIENCE, PROVING_PATIENCE, SURVEY_PATIENCE};
 use crate::decide::wave::BAKE_STEP;
+use wavetrain_model::hold::Kind;
 use wavetrain_model::intent::Action;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{Phase, State, WavePhase};
@@ -20,6 +21,10 @@ pub(super) fn times(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
         if hopeless_at > now {
             due.look_again(hopeless_at);
         }
+    }
+    // Guardrails may speak of the time, and no expression says when its answer changes. Clocks show minutes.
+    if state.holds.iter().any(|hold| matches!(hold.kind, Kind::Guardrail(_))) {
+        due.look_again(Timestamp((now.0.div_euclid(60_000) + 1) * 60_000));
     }
     for deadline in state.holds.iter().filter_map(|hold| hold.deadline) {
         due.look_again(deadline);

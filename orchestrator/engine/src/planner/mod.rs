@@ -46,6 +46,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use survey::Survey;
 use versions::Versions;
 use wavetrain_model::fleet::{LedgerEntry, Snapshot};
+use wavetrain_model::guardrail::Guardrail;
 use wavetrain_model::id::{AccountId, Digest, NodeId, Region, WaveIndex};
 use wavetrain_model::limit::NODES_PER_ROLLOUT;
 use wavetrain_model::plan::{Exclusion, FORMAT, Plan, PlannedSite, Refusal, Source};
@@ -125,6 +126,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         selected,
         excluded,
         notes,
+        guardrails: Vec::new(),
         planted: Planted::default(),
     };
     let refusals = gates::refusals(&plan);
@@ -134,6 +136,14 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     plan.notes.extend(gates::notes(&plan));
     plan.digest = digest_of(&plan);
     Ok(plan)
+}
+
+/// The plan with what it is held against. Another guardrail makes another plan.
+pub fn guarded(mut plan: Plan, guardrails: Vec<Guardrail>) -> Plan {
+    plan.guardrails = guardrails;
+    plan.digest = Digest::new("");
+    plan.digest = digest_of(&plan);
+    plan
 }
 
 /// Checks that the fleet is one for this plan file, before anything is looked up by index.

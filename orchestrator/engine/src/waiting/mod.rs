@@ -164,6 +164,10 @@ fn held(plan: &Plan, state: &State, now: Timestamp, hold: &Hold) -> Waiting {
                 format!("gate {name} is inconclusive: {}", reaction(plan.spec.rollback.on_inconclusive)),
             )
         }
+        Kind::Guardrail(_) => {
+            let kind = if hold.needs_person { Awaited::Approval } else { Awaited::Wave };
+            (kind, "the rollout is aborted, nodes are left as they are".to_owned())
+        }
         Kind::Site(_) | Kind::Refused(_) => {
             (Awaited::Site, "the rollout is aborted if anything still needs the site".to_owned())
         }

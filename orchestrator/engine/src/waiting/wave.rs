@@ -6,6 +6,7 @@ use crate::decide::wave::{has_work, scope_of};
 use crate::people;
 use wavetrain_model::approval::Subject;
 use wavetrain_model::gate::{Scope, Verdict, Which};
+use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{GateIndex, WaveIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::plan::Plan;
@@ -46,6 +47,9 @@ fn waiting(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex) -> Waiti
     if let Some(stopped) = stopped(plan, state, now) {
         return stopped;
     }
+    if let Some(hold) = state.hold(Kind::Guardrail(wave)) {
+        return held(plan, state, now, hold);
+    }
     asks(plan, state, now, Subject { wave, gate: None, before: true })
         .unwrap_or_else(|| Waiting::new(Awaited::Nothing, "is about to begin"))
 }
@@ -69,6 +73,9 @@ fn blocked(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex, since: T
             let deadline = since.max(state.taken_up_at).plus(spec.deadline);
             return gate::in_scope(plan, state, (index, scope, since), Some(deadline));
         }
+    }
+    if let Some(hold) = state.hold(Kind::Guardrail(wave)) {
+        return held(plan, state, now, hold);
     }
     people_of(plan, state, now, wave, true)
         .unwrap_or_else(|| Waiting::new(Awaited::Nothing, "is about to begin"))

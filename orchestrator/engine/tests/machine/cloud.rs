@@ -180,6 +180,7 @@ pub(crate) fn spread_plan(sizes: &[u32], spread: Spread, adjust: impl FnOnce(&mu
         selected: total,
         excluded: Vec::new(),
         notes: Vec::new(),
+        guardrails: Vec::new(),
         planted: wavetrain_model::planted::Planted::default(),
         spec,
     };

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod gates;
+mod guardrails;
 mod guards;
 mod nodes;
 mod odd;

@@ -43,7 +43,7 @@ fn guardrail(
     problems: &mut Problems,
 ) -> Option<Guardrail> {
     let mut when: Vec<Moment> = Vec::new();
-    for moment in written.when.as_ref()?.value.0.iter() {
+    for moment in &written.when.as_ref()?.value.0 {
         if when.contains(&moment.value.0) {
             super::repeated(word(moment.value.0), moment.span, problems);
         } else {

@@ -46,7 +46,8 @@ pub fn text(plan: &Plan) -> String {
 /// The files that the plan file is made of, or held against.
 fn used(plan: &Plan) -> impl Iterator<Item = (&'static str, &Used)> {
     let packs = plan.spec.packs.iter().map(|used| ("uses", used));
-    packs.chain(plan.spec.guardrails.iter().map(|used| ("held against", used)))
+    let guardrails = plan.guardrails.chunk_by(|one, other| one.file == other.file);
+    packs.chain(guardrails.filter_map(|file| file.first()).map(|first| ("held against", &first.file)))
 }
 
 /// Refusals, one paragraph each.
