@@ -45,9 +45,9 @@ fn other_gates_are_judged_by_what_was_measured() {
     let behaviour = "raises: [{ metric: crashes, by: 4 }]";
     let stage = Stage::new(&one_site(12, HAVE_OLD, behaviour, metrics), SPEED);
     let gate = |name: &str, query: &str, limit: u32| {
+        let search = format!("SUM(SEARCH('{{CWAgent,InstanceId}} MetricName=\\\"{query}\\\"', 'Sum', 60))");
         format!(
-            "    - {{ name: {name}, metric: {{ expression: SUM(SEARCH('{{CWAgent,InstanceId}} MetricName=\"{query}\"', 'Sum', 60)), \
-             fail_if: value > {limit} }} }}\n"
+            "    - {{ name: {name}, metric: {{ expression: \"{search}\", fail_if: value > {limit} }} }}\n"
         )
     };
     let gates = format!("  gates:\n{}", gate("shown", "crashes", 1_000_000));

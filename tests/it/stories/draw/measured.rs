@@ -67,14 +67,14 @@ pub(super) fn draw(dice: &mut Dice, fleet: &Fleet, storm: u32) -> Measured {
 }
 
 fn metric(dice: &mut Dice, gates: &mut String) {
-    let crashes = "expression: SUM(SEARCH('{CWAgent,InstanceId} MetricName=\"crashes\"', 'Sum', 60))";
+    let crashes = r#"expression: "SUM(SEARCH('{CWAgent,InstanceId} MetricName=\"crashes\"', 'Sum', 60))""#;
     let ask = dice.pick(&[
         crashes,
         crashes,
         crashes,
         // One metric that nobody reports, a division by nothing, and what no service understands.
         "namespace: CWAgent, name: unheard",
-        "expression: SUM(SEARCH('{CWAgent,InstanceId} MetricName=\"crashes\"', 'Sum', 60)) / 0",
+        r#"expression: "SUM(SEARCH('{CWAgent,InstanceId} MetricName=\"crashes\"', 'Sum', 60)) / 0""#,
         "expression: SUMM(1",
     ]);
     let _ = writeln!(

@@ -93,11 +93,19 @@ impl Judge<'_> {
             }
             // Each measurement vouches for its own interval (and a little more), never for an outage.
             let longest_ms = u64::from(gate.every.0) * 1250;
+            // Before the first look there is nothing to see, so that look speaks for the time until then.
+            let first_ms = match &gate.check {
+                Check::Metric(metric) => u64::from(metric.lag.0 + 2 * metric.period.0) * 1250,
+                Check::Compare(compare) => u64::from(compare.lag.0 + 2 * compare.period.0) * 1250,
+                _ => 0,
+            };
+            let mut most_ms = if scope == Scope::Guard { longest_ms } else { longest_ms.max(first_ms) };
             let mut vouched_ms = 0;
             let mut from = settled;
             for (when, verdict) in measured.iter().filter(|(when, _)| *when > settled && *when <= at) {
                 if matches!(verdict, Verdict::Pass | Verdict::Fail) {
-                    vouched_ms += when.since_ms(from).min(longest_ms);
+                    vouched_ms += when.since_ms(from).min(most_ms);
+                    most_ms = longest_ms;
                     from = *when;
                 }
             }
