@@ -36,6 +36,7 @@ fn called() -> BTreeSet<String> {
         ("describe_alarm_history()", "cloudwatch:DescribeAlarmHistory"),
         ("list_compliance_items()", "ssm:ListComplianceItems"),
         ("list_resource_compliance_summaries()", "ssm:ListResourceComplianceSummaries"),
+        ("put_compliance_items()", "ssm:PutComplianceItems"),
         ("list_documents()", "ssm:ListDocuments"),
         ("list_tags_for_resource()", "ssm:ListTagsForResource"),
     ];

@@ -1,20 +1,23 @@
 //! Compliance of managed nodes.
 
 use crate::Aws;
-use crate::classify::Effect;
+use crate::classify::{self, Effect};
 use crate::page::Pages;
 use crate::site::Reach;
 use async_trait::async_trait;
+use aws_sdk_ssm::error::BuildError;
+use aws_sdk_ssm::primitives::DateTime;
 use aws_sdk_ssm::types::{
-    ComplianceItem, ComplianceQueryOperatorType, ComplianceStatus, ComplianceStringFilter,
-    ResourceComplianceSummaryItem, SeveritySummary,
+    ComplianceExecutionSummary, ComplianceItem, ComplianceItemEntry, ComplianceQueryOperatorType,
+    ComplianceSeverity, ComplianceStatus, ComplianceStringFilter, ResourceComplianceSummaryItem,
+    SeveritySummary,
 };
 use std::collections::BTreeMap;
 use wavetrain_model::fleet::Site;
 use wavetrain_model::gate::Compliance;
 use wavetrain_model::id::NodeId;
 use wavetrain_model::time::Timestamp;
-use wavetrain_ports::compliance::ComplianceBook;
+use wavetrain_ports::compliance::{ComplianceBook, Item};
 use wavetrain_ports::failure::Failure;
 
 /// `MaxResults` of both listings.
@@ -47,6 +50,35 @@ impl ComplianceBook for Aws {
             found => found,
         }
     }
+
+    async fn put(&self, site: &Site, node: &NodeId, item: &Item) -> Result<(), Failure> {
+        let reach = self.sites.reach(site).await?;
+        match put(&reach, node, item).await {
+            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                Some(reach) => put(&reach, node, item).await,
+                None => Err(failure),
+            },
+            done => done,
+        }
+    }
+}
+
+/// It replaces all that was there of the type, so its outcome need not be known before it is repeated.
+async fn put(reach: &Reach, node: &NodeId, item: &Item) -> Result<(), Failure> {
+    const OPERATION: &str = "PutComplianceItems";
+    let unbuilt = |error: BuildError| classify::nonsense(OPERATION, Effect::Read, &error.to_string());
+    let summary = ComplianceExecutionSummary::builder().execution_time(DateTime::from_millis(item.at.0));
+    let status = if item.compliant { ComplianceStatus::Compliant } else { ComplianceStatus::NonCompliant };
+    let entry = ComplianceItemEntry::builder()
+        .id(&item.id)
+        .title(&item.title)
+        .severity(ComplianceSeverity::from(item.severity.as_str()))
+        .status(status)
+        .set_details(Some(item.details.clone().into_iter().collect()));
+    let call = reach.ssm.put_compliance_items().resource_id(node.as_str()).resource_type(MANAGED);
+    let call = call.compliance_type(&item.kind).execution_summary(summary.build().map_err(unbuilt)?);
+    let call = call.items(entry.build().map_err(unbuilt)?);
+    reach.settle(OPERATION, Effect::Read, call.send().await).map(|_| ())
 }
 
 fn of_types(types: &[String]) -> Vec<ComplianceStringFilter> {

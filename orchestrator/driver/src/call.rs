@@ -36,6 +36,8 @@ pub(crate) enum Family {
     Items,
     /// `DescribeInstanceInformation`.
     Inventory,
+    /// `PutComplianceItems`.
+    Put,
 }
 
 impl Family {

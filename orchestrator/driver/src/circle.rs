@@ -12,6 +12,7 @@ use crate::log;
 use crate::metrics::Meter;
 use crate::perform::{Hands, Outcome};
 use crate::progress::{Progress, SENTENCES_KEPT};
+use crate::publish::Publisher;
 use crate::quiescent::is_quiescent;
 use crate::telemetry;
 use crate::watch::Watch;
@@ -77,6 +78,7 @@ pub(crate) struct Circle {
     measuring: BTreeSet<(GateIndex, Scope)>,
     watch: Watch,
     searches: Searches,
+    publisher: Publisher,
     /// When a failed read was last counted against a site.
     failed_at: BTreeMap<SiteIndex, Timestamp>,
     commits: u64,
@@ -105,6 +107,7 @@ impl Circle {
         let failed_at = troubled.map(|(site, _)| (SiteIndex(site as u32), Timestamp::default())).collect();
         let watch = Watch::new(&plan.spec.api, &plan.spec.deadlines, now, salt);
         let meter = options.metrics.of(&plan, &rollout);
+        let publisher = Publisher::new(&plan, &state);
         Self {
             rollout,
             plan,
@@ -127,6 +130,7 @@ impl Circle {
             measuring: BTreeSet::new(),
             watch,
             searches: Searches::default(),
+            publisher,
             failed_at,
             commits: 0,
             commands: 0,
@@ -149,6 +153,7 @@ impl Circle {
                 // Whoever ordered something too late is told so; a rollback of what is complete is not too late.
                 self.read_mailbox().await?;
                 if self.orders.is_empty() {
+                    self.publish_the_rest().await?;
                     return Ok(Reason::Ended);
                 }
             }
@@ -172,6 +177,21 @@ impl Circle {
             }
             self.wait(due.wake_at).await?;
         }
+    }
+
+    /// What is decided at the very end is published, too.
+    async fn publish_the_rest(&mut self) -> Result<(), Error> {
+        while self.publisher.is_busy() && !self.stop.is_cancelled() {
+            self.publish();
+            let joined = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(()),
+                joined = self.tasks.join_next() => joined,
+            };
+            let Some(joined) = joined else { return Ok(()) };
+            self.receive(joined)?;
+        }
+        Ok(())
     }
 
     fn now(&self) -> Timestamp {
@@ -258,6 +278,7 @@ impl Circle {
     fn tell(&mut self, batch: &Batch) {
         for entry in &batch.entries {
             telemetry::log(&self.plan, &self.rollout, entry);
+            self.publisher.hear(&entry.event);
             self.meter.count(&self.plan, &self.state, entry);
             (self.view.on_entry)(&self.plan, entry);
             if matches!(entry.event, Event::Sent { .. }) {

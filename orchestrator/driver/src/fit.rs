@@ -38,6 +38,7 @@ pub fn event(plan: &Plan, event: &Event) -> bool {
         | Event::Restored { nodes, .. }
         | Event::NotRestored { nodes, .. }
         | Event::Retried { nodes } => fit.nodes(nodes),
+        Event::Probed { answers, .. } => answers.iter().all(|answer| fit.node(answer.node)),
         Event::Measured { which, scope, .. } | Event::Judged { which, scope, .. } => fit.gate(*which, *scope),
         // The rest speaks of intents, which are looked up, and of people's words.
         _ => true,
@@ -56,6 +57,11 @@ pub fn snapshot(plan: &Plan, state: &State) -> bool {
     is_parallel
         && state.nodes.iter().all(|node| fit.before(node.before) && fit.restoration(node.restoration))
         && state.open.values().all(|open| fit.intent(&open.intent) && fit.nodes(&open.pending))
+        && state.rounds.iter().all(|round| {
+            fit.gate(Which::Planned(round.gate), round.scope)
+                && fit.nodes(&round.asked)
+                && round.answers.iter().all(|answer| fit.node(answer.node))
+        })
         && state.gates.iter().all(|gate| fit.gate(gate.which, gate.scope))
         && state.given.iter().all(|given| fit.subject(given.subject))
         && state.waves.iter().all(|wave| {
@@ -128,6 +134,7 @@ impl Fit<'_> {
             }
             Action::Uninstall { version } => version.is_none_or(|version| self.version(version)),
             Action::Reinstall { version } => self.version(*version),
+            Action::Ask { gate, scope } => self.gate(Which::Planned(*gate), *scope),
             Action::Prove | Action::Cancel { .. } => true,
         };
         is_known && self.site(intent.site) && self.nodes(&intent.nodes)

@@ -26,6 +26,7 @@ mod measure;
 pub mod metrics;
 mod perform;
 pub mod progress;
+mod publish;
 mod quiescent;
 mod shape;
 pub mod survey;

@@ -94,7 +94,9 @@ impl Hands {
             | Check::Callback(_)
             | Check::Approval(_)
             | Check::Reporting(_)
-            | Check::Duration(_) => return None,
+            | Check::Duration(_)
+            // Probes are commands, and those are promised first.
+            | Check::Probe(_) => return None,
         };
         Some(Reading { site: Some(site), found: found.map_err(|failure| failure.to_string()) })
     }

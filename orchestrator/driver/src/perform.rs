@@ -29,6 +29,8 @@ pub(crate) enum Outcome {
     Read { site: SiteIndex, intent: IntentId, rows: Option<Result<Vec<Invocation>, Failure>> },
     /// A site's commands were searched for markers; None: not called.
     Searched { site: SiteIndex, listing: Option<Result<Listing, Failure>> },
+    /// What is known about a node was published; None: not called.
+    Published { node: NodeIndex, done: Option<Result<(), Failure>> },
     /// A gate was measured; None: not everywhere, because the process stops.
     Measured { gate: GateIndex, scope: Scope, window: Window, readings: Option<Vec<Reading>> },
 }

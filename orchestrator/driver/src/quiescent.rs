@@ -48,6 +48,7 @@ fn is_going_on(state: &State, open: &OpenIntent) -> bool {
             | Action::Uninstall { .. }
             | Action::Reinstall { .. }
             | Action::Prove
+            | Action::Ask { .. }
             | Action::Cancel { .. } => !stops_everything(state),
         },
     }

@@ -61,6 +61,7 @@ pub fn is_decision(event: &Event) -> bool {
         | Event::Installed { .. }
         | Event::Requeued { .. }
         | Event::Finished { .. }
+        | Event::Probed { .. }
         | Event::Measured { .. }
         | Event::SiteFailed { .. }
         | Event::SiteAnswered { .. }
@@ -108,8 +109,15 @@ fn facts(plan: &Plan, event: &Event) -> Facts {
 
 fn wave_of(action: &Action) -> Option<WaveIndex> {
     match action {
-        Action::Survey { wave } | Action::Install { wave, .. } | Action::Verify { wave } => Some(*wave),
-        Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove | Action::Cancel { .. } => None,
+        Action::Survey { wave }
+        | Action::Install { wave, .. }
+        | Action::Verify { wave }
+        | Action::Ask { scope: Scope::Wave(wave) | Scope::Blocker(wave), .. } => Some(*wave),
+        Action::Uninstall { .. }
+        | Action::Reinstall { .. }
+        | Action::Prove
+        | Action::Ask { scope: Scope::Guard, .. }
+        | Action::Cancel { .. } => None,
     }
 }
 
@@ -277,6 +285,10 @@ fn work(plan: &Plan, event: &Event) -> String {
         Event::Restored { nodes, proof, .. } => format!("{} restored: {proof}", count(nodes.len(), "node")),
         Event::NotRestored { nodes, note, .. } => {
             format!("{} not restored: {note}", count(nodes.len(), "node"))
+        }
+        Event::Probed { answers, .. } => {
+            let answered = answers.iter().filter(|answer| answer.exit.is_some()).count();
+            format!("{answered} of {} answered a probe", count(answers.len(), "node"))
         }
         Event::Retried { nodes } => format!("{} to be tried again", count(nodes.len(), "node")),
         other => other.word().replace('_', " "),

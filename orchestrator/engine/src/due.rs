@@ -8,6 +8,7 @@ mod restore;
 mod wake;
 
 use crate::decide::answer::{patience, silent_since};
+use crate::decide::ask;
 use std::collections::BTreeMap;
 use wavetrain_model::gate::{Scope, Window};
 use wavetrain_model::hold::Kind;
@@ -80,9 +81,9 @@ pub fn due(plan: &Plan, state: &State, now: Timestamp) -> Due {
     if state.phase != Phase::Running {
         restore::cancels(state, &mut drafts);
     }
+    measure::gates(plan, state, now, &mut due, &mut drafts);
     due.intents = drafts.intents;
     open_intents(plan, state, now, installs, &mut due);
-    measure::gates(plan, state, now, &mut due);
     wake::times(plan, state, now, &mut due);
     due
 }
@@ -126,12 +127,18 @@ fn open_intents(plan: &Plan, state: &State, now: Timestamp, installs: bool, due:
     for open in state.open.values() {
         let id = open.intent.id;
         let is_install = matches!(open.intent.action, Action::Install { .. } | Action::Survey { .. });
+        let is_ask = matches!(open.intent.action, Action::Ask { .. });
+        let asks = state.phase == Phase::Running && !stops_everything(state);
+        if let Some(at) = ask::ends_at(plan, state, open) {
+            due.look_again(at);
+        }
         match &open.progress {
-            Progress::Recorded if is_install && !installs => due.revoke.push(id),
+            Progress::Recorded if is_install && !installs || is_ask && !asks => due.revoke.push(id),
             Progress::Recorded => {}
             Progress::Deferred { until } => {
                 let is_refused = state.hold(Kind::Refused(open.intent.site)).is_some();
-                let is_allowed = if is_install { installs } else { !stops_everything(state) };
+                let is_allowed =
+                    if is_install { installs } else { !stops_everything(state) && (asks || !is_ask) };
                 // A site that does not answer is asked again by exactly these repetitions; a refusing one waits for a person.
                 if is_allowed && !is_refused {
                     if *until <= now {
@@ -144,6 +151,9 @@ fn open_intents(plan: &Plan, state: &State, now: Timestamp, installs: bool, due:
             Progress::Uncertain { .. } => due.look_for.push(id),
             Progress::Sent { at, .. } => {
                 due.watch.entry(open.intent.site).or_default().push(id);
+                if is_ask {
+                    continue;
+                }
                 let silent_since = silent_since(state, open.intent.site, *at);
                 due.look_again(silent_since.plus(Seconds(patience(plan).0 + 1)));
             }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use wavetrain_model::approval::{Given, Subject};
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::fleet::Platform;
-use wavetrain_model::gate::{Evidence, Scope, Verdict, Which};
+use wavetrain_model::gate::{Evidence, Probed, Scope, Verdict, Which};
 use wavetrain_model::hold::{Hold, Kind};
-use wavetrain_model::id::{IntentId, NodeIndex, SiteIndex, WaveIndex};
+use wavetrain_model::id::{GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::limit::{GUARDRAILS_PER_ROLLOUT, NODES_PER_COMMAND, REPORT_SKEW_SECONDS};
 use wavetrain_model::outcome::Outcome;
@@ -18,7 +18,8 @@ use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Bug;
 use wavetrain_model::spec::Gate;
 use wavetrain_model::state::{
-    GateRecord, GuardRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, State, WavePhase,
+    GateRecord, GuardRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, Round, State,
+    WavePhase,
 };
 use wavetrain_model::time::Timestamp;
 
@@ -60,6 +61,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::Settled { intents } => {
             for intent in intents {
                 if let Some(open) = state.open.remove(intent) {
+                    void_round(state, &open.intent.action);
                     node::give_back(plan, state, &open, at);
                 }
             }
@@ -84,6 +86,9 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             node::finished(plan, state, (*outcome, *touch), nodes, at);
             node::note(state, nodes, note);
             answered(state, *intent, nodes);
+        }
+        Event::Probed { intent, answers } => {
+            probed(state, *intent, answers);
         }
         Event::Measured { which, scope, verdict, evidence, .. } => {
             measured(plan, state, *which, *scope, *verdict, evidence, at);
@@ -123,6 +128,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::Retried { nodes } => node::retried(plan, state, nodes, at),
         Event::AbortDecided { .. } => {
             state.phase = Phase::Aborting;
+            state.rounds.clear();
             state.holds.clear();
         }
         Event::Ended { ending } => {
@@ -273,6 +279,7 @@ fn intend(plan: &Plan, state: &mut State, intent: &Intent, at: Timestamp) {
         | Action::Uninstall { .. }
         | Action::Reinstall { .. }
         | Action::Prove => node::begin(plan, state, intent),
+        Action::Ask { gate, scope } => join_round(state, *gate, *scope, &intent.nodes, at),
     }
     let open = OpenIntent {
         intent: intent.clone(),
@@ -283,6 +290,36 @@ fn intend(plan: &Plan, state: &mut State, intent: &Intent, at: Timestamp) {
         cancelled: false,
     };
     state.open.insert(intent.id, open);
+}
+
+fn join_round(state: &mut State, gate: GateIndex, scope: Scope, nodes: &[NodeIndex], at: Timestamp) {
+    let known = state.rounds.iter_mut().find(|round| round.gate == gate && round.scope == scope);
+    if let Some(round) = known {
+        round.asked.extend(nodes);
+    } else {
+        let asked = nodes.to_vec();
+        state.rounds.push(Round { gate, scope, begun_at: at, asked, answers: Vec::new() });
+    }
+}
+
+fn probed(state: &mut State, intent: IntentId, answers: &[Probed]) {
+    let Some(Action::Ask { gate, scope }) = state.open.get(&intent).map(|open| open.intent.action.clone())
+    else {
+        return;
+    };
+    let nodes: Vec<NodeIndex> = answers.iter().map(|answer| answer.node).collect();
+    answered(state, Some(intent), &nodes);
+    let round = state.rounds.iter_mut().find(|round| round.gate == gate && round.scope == scope);
+    if let Some(round) = round {
+        round.answers.extend_from_slice(answers);
+    }
+}
+
+/// A look of which a part was given up never was: half of it would speak for nodes that were not asked.
+fn void_round(state: &mut State, action: &Action) {
+    if let Action::Ask { gate, scope } = action {
+        state.rounds.retain(|round| round.gate != *gate || round.scope != *scope);
+    }
 }
 
 fn gate_record(state: &mut State, which: Which, scope: Scope, at: Timestamp) -> &mut GateRecord {
@@ -342,6 +379,7 @@ fn measured(
         },
         Scope::Blocker(_) | Scope::Guard => None,
     };
+    state.rounds.retain(|round| Which::Planned(round.gate) != which || round.scope != scope);
     let record = gate_record(state, which, scope, at);
     if let (Some(spec), Verdict::Pass | Verdict::Fail) = (planned(plan, which), verdict) {
         let from = record.last_measured_at.max(settled_at).unwrap_or(at);
@@ -448,6 +486,7 @@ fn release(state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {
 
 fn begin_rollback(state: &mut State, cause: &str, at: Timestamp) {
     state.phase = Phase::RollingBack;
+    state.rounds.clear();
     state.holds.retain(|hold| hold.kind.stops_rollback() || hold.kind.site().is_some());
     // After an aborted rollback the way back goes on where it stood.
     state.rollback.get_or_insert_with(|| Rollback {

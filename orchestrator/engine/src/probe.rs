@@ -7,8 +7,12 @@ use wavetrain_model::spec;
 ///
 /// Standard error is appended by SSM below a rule of dashes with the word `ERROR`; it is not part of the answer.
 pub fn printed(output: &str) -> Option<&str> {
-    let standard_output = output.split("----------ERROR-------").next().unwrap_or_default();
-    standard_output.lines().map(str::trim).rfind(|line| !line.is_empty())
+    standard_output(output).lines().map(str::trim).rfind(|line| !line.is_empty())
+}
+
+/// What went to standard output, without blanks around it.
+pub fn standard_output(output: &str) -> &str {
+    output.split("----------ERROR-------").next().unwrap_or_default().trim()
 }
 
 /// Whether a print means this VersionName.

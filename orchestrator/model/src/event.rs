@@ -4,7 +4,7 @@
 //! event costs what happened, not what the fleet is.
 
 use crate::approval::Subject;
-use crate::gate::{Evidence, Reading, Scope, Verdict, Which};
+use crate::gate::{Evidence, Probed, Reading, Scope, Verdict, Which};
 use crate::guardrail::{Decision, Guardrail};
 use crate::hold::{Hold, Kind};
 use crate::id::{CommandId, Digest, GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
@@ -160,6 +160,13 @@ pub enum Event {
         nodes: Vec<NodeIndex>,
         /// Evidence, redacted and short.
         note: String,
+    },
+    /// A gate's probe was answered, or its time is up.
+    Probed {
+        /// By which intent.
+        intent: IntentId,
+        /// What the nodes said.
+        answers: Vec<Probed>,
     },
     /// A gate was measured once.
     Measured {
@@ -357,6 +364,7 @@ impl Event {
             Self::Installed { .. } => "installed",
             Self::Requeued { .. } => "requeued",
             Self::Finished { .. } => "finished",
+            Self::Probed { .. } => "probed",
             Self::Measured { .. } => "measured",
             Self::Judged { .. } => "judged",
             Self::Held { .. } => "held",

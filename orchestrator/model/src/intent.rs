@@ -1,6 +1,7 @@
 //! Effects, recorded before they are carried out.
 
-use crate::id::{CommandId, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
+use crate::gate::Scope;
+use crate::id::{CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
 use serde::{Deserialize, Serialize};
 
 /// One command we promised to send: at most 50 nodes of one site (probes: and of one platform).
@@ -49,6 +50,13 @@ pub enum Action {
     },
     /// Rollback: probe whether the previous version is back.
     Prove,
+    /// A gate's probe: looks, and changes nothing.
+    Ask {
+        /// Gate.
+        gate: GateIndex,
+        /// About what.
+        scope: Scope,
+    },
     /// Stop what has not begun: `CancelCommand` of an earlier intent's command.
     Cancel {
         /// That intent.
@@ -63,7 +71,11 @@ impl Action {
     pub fn changes_nodes(&self) -> bool {
         match self {
             Self::Install { .. } | Self::Uninstall { .. } | Self::Reinstall { .. } => true,
-            Self::Survey { .. } | Self::Verify { .. } | Self::Prove | Self::Cancel { .. } => false,
+            Self::Survey { .. }
+            | Self::Verify { .. }
+            | Self::Prove
+            | Self::Ask { .. }
+            | Self::Cancel { .. } => false,
         }
     }
 
@@ -71,9 +83,11 @@ impl Action {
     pub fn is_probe(&self) -> bool {
         match self {
             Self::Survey { .. } | Self::Verify { .. } | Self::Prove => true,
-            Self::Install { .. } | Self::Uninstall { .. } | Self::Reinstall { .. } | Self::Cancel { .. } => {
-                false
-            }
+            Self::Install { .. }
+            | Self::Uninstall { .. }
+            | Self::Reinstall { .. }
+            | Self::Ask { .. }
+            | Self::Cancel { .. } => false,
         }
     }
 
@@ -86,6 +100,7 @@ impl Action {
             Self::Uninstall { .. } => "uninstall",
             Self::Reinstall { .. } => "reinstall",
             Self::Prove => "prove",
+            Self::Ask { .. } => "ask",
             Self::Cancel { .. } => "cancel",
         }
     }

@@ -40,6 +40,18 @@ pub struct Rollout {
     /// The guardrail files that the plan file itself names, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guardrails: Vec<Used>,
+    /// How nodes are shown in SSM's compliance; None: they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_compliance: Option<Publication>,
+}
+
+/// One compliance item for each touched node: whether it has the version that it should have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication {
+    /// `ComplianceType`, such as `Custom:Wavetrain`.
+    pub kind: String,
+    /// `Severity`.
+    pub severity: String,
 }
 
 /// The Distributor package and the chosen version.
@@ -289,6 +301,8 @@ pub enum Check {
     Http(Http),
     /// SSM compliance of single nodes, and what their probes printed last.
     Compliance(ComplianceCheck),
+    /// A command on single nodes.
+    Probe(ProbeCheck),
     /// A signed report that somebody sends.
     Callback(Callback),
     /// People.
@@ -316,6 +330,39 @@ pub struct Callback {
     /// No report for longer is inconclusive.
     pub within: Seconds,
 }
+
+/// A command that only looks, and what its answers mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeCheck {
+    /// Shell command for Linux nodes.
+    pub linux: Option<String>,
+    /// PowerShell command for Windows nodes.
+    pub windows: Option<String>,
+    /// What `exit` and `output` of one node mean.
+    pub condition: Condition,
+    /// Nodes asked at a look, at most.
+    pub sample: u32,
+    /// Fewer good nodes among those that answer are bad.
+    pub at_least: Percent,
+    /// Fewer answering nodes prove nothing.
+    pub minimum_reporting: Percent,
+    /// A node that has not answered by then is not counted as answering.
+    pub timeout: Seconds,
+}
+
+impl ProbeCheck {
+    /// The command for a platform.
+    pub fn script(&self, platform: crate::fleet::Platform) -> Option<&str> {
+        match platform {
+            crate::fleet::Platform::Linux => self.linux.as_deref(),
+            crate::fleet::Platform::Windows => self.windows.as_deref(),
+            crate::fleet::Platform::MacOs => None,
+        }
+    }
+}
+
+/// What a condition about one node's answer to a probe can name.
+pub const PROBE_VARIABLES: [&str; 2] = ["exit", "output"];
 
 /// How many nodes must be compliant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

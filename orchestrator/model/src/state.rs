@@ -3,7 +3,7 @@
 //! Beside the facts it keeps sets of open work, so that looking for what is due costs what is open, never the fleet.
 
 use crate::approval::Given;
-use crate::gate::{Evidence, Scope, Verdict, Which};
+use crate::gate::{Evidence, Probed, Scope, Verdict, Which};
 use crate::guardrail::{Decision, Guardrail};
 use crate::hold::{Hold, Kind};
 use crate::id::{CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
@@ -70,6 +70,9 @@ pub struct State {
     pub install_accepted: bool,
     /// The rollback, once decided.
     pub rollback: Option<Rollback>,
+    /// Looks of gates whose probes are on their way.
+    #[serde(default)]
+    pub rounds: Vec<Round>,
     /// Evidence of failed nodes, the first few hundred.
     pub notes: BTreeMap<NodeIndex, String>,
     /// Guardrails added since the start; their indices follow those of the plan.
@@ -459,6 +462,21 @@ pub struct GateRecord {
     pub judged: Option<Verdict>,
 }
 
+/// One look of a gate that asks nodes by a command: over when each has answered, or its time is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// Gate.
+    pub gate: GateIndex,
+    /// About what.
+    pub scope: Scope,
+    /// When the first command was promised.
+    pub begun_at: Timestamp,
+    /// Nodes.
+    pub asked: Vec<NodeIndex>,
+    /// What they said so far.
+    pub answers: Vec<Probed>,
+}
+
 /// A rollback under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollback {
@@ -508,6 +526,7 @@ impl State {
             accepted_undelivered: 0,
             install_accepted: false,
             rollback: None,
+            rounds: Vec::new(),
             notes: BTreeMap::new(),
             guardrails: Vec::new(),
             guarded: Vec::new(),

@@ -2,9 +2,30 @@
 
 use crate::failure::Failure;
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 use wavetrain_model::fleet::Site;
 use wavetrain_model::gate::Compliance;
 use wavetrain_model::id::NodeId;
+use wavetrain_model::time::Timestamp;
+
+/// What is said about one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// `ComplianceType`.
+    pub kind: String,
+    /// `Id`.
+    pub id: String,
+    /// `Title`.
+    pub title: String,
+    /// `Severity`.
+    pub severity: String,
+    /// `Status`.
+    pub compliant: bool,
+    /// `ExecutionTime`.
+    pub at: Timestamp,
+    /// `Details`.
+    pub details: BTreeMap<String, String>,
+}
 
 /// SSM compliance.
 #[async_trait]
@@ -18,4 +39,7 @@ pub trait ComplianceBook: Send + Sync {
     ///
     /// A node that is not managed any more has no rows.
     async fn items(&self, site: &Site, node: &NodeId, types: &[String]) -> Result<Vec<Compliance>, Failure>;
+
+    /// `PutComplianceItems`: the node's only item of this type from now on, so repeating is safe.
+    async fn put(&self, site: &Site, node: &NodeId, item: &Item) -> Result<(), Failure>;
 }

@@ -120,6 +120,15 @@ rule! {
 }
 
 rule! {
+    /// A `ComplianceType` that is anybody's.
+    CustomType = "a custom compliance type", COMPLIANCE_TYPE, "^Custom:[A-Za-z0-9_][A-Za-z0-9_]{1,92}$",
+    "write `Custom:` and a name of 2 to 93 letters, digits and `_`",
+    |text| text.strip_prefix("Custom:").is_some_and(|name| {
+        consists_of(name, 2, 93, |character| character.is_ascii_alphanumeric() || character == '_')
+    })
+}
+
+rule! {
     /// `Severity` of SSM's compliance.
     SeverityWord = "a severity", COMPLIANCE_TYPE, "^(CRITICAL|HIGH|MEDIUM|LOW|INFORMATIONAL)$",
     "write `CRITICAL`, `HIGH`, `MEDIUM`, `LOW` or `INFORMATIONAL`; what has no severity always counts",

@@ -107,6 +107,13 @@ impl Sim {
         assert_eq!(status, 200, "{answer}");
     }
 
+    /// Asks SSM with the hub's credentials.
+    pub fn ask_ssm(&self, operation: &str, body: &Value) -> Value {
+        let (status, answer) = http::call_ssm(self.authority(), operation, body);
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+
     /// How many commands with this action (`Install`, `Uninstall`) and version were sent so far.
     pub fn sent(&self, action: &str, version: &str) -> usize {
         let wanted = [format!("action={action} "), format!("version={version}")];

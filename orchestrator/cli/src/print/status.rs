@@ -386,6 +386,7 @@ pub mod tests {
                 wave: Seconds::hours(6),
                 hold: Seconds::hours(48),
             },
+            publish_compliance: None,
             api: spec::Api {
                 requests_per_second: 5,
                 burst: 10,

@@ -12,7 +12,7 @@ use wavetrain_engine::input::{Answer, Input, Report, Trouble};
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{IntentId, SiteIndex};
 use wavetrain_model::intent::{Action, Intent};
-use wavetrain_model::state::{self, Phase, State};
+use wavetrain_model::state::{self, Phase, Restoration, State};
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::distributor::Invocation;
 use wavetrain_ports::failure::{Class, Failure};
@@ -26,6 +26,7 @@ impl Circle {
         let now = self.now();
         self.hand_over(due);
         self.call_off(&due.revoke);
+        self.publish();
         for measurement in &due.measure {
             if self.measuring.insert((measurement.gate, measurement.scope)) {
                 self.tasks.spawn(self.hands.clone().measure(measurement.clone()));
@@ -43,6 +44,16 @@ impl Circle {
         self.searches.follow(now, &wanted.collect::<Vec<_>>());
         for (site, since) in self.searches.begin(now) {
             self.tasks.spawn(self.hands.clone().search(site, since, SEARCH_LIMIT));
+        }
+    }
+
+    /// Tells what is known about nodes, a few at a time.
+    pub(super) fn publish(&mut self) {
+        for (node, is_right) in self.publisher.begin(&self.plan, &self.state) {
+            let record = &self.state.nodes[node.at()];
+            let is_back = matches!(record.restoration, Restoration::Done | Restoration::Failed);
+            let before = is_back.then_some(record.before);
+            self.tasks.spawn(self.hands.clone().publish(node, is_right, before));
         }
     }
 
@@ -143,6 +154,7 @@ impl Circle {
                 let found = self.searches.searched(site, now, &self.rollout, listing.as_ref());
                 self.inputs.extend(found.into_iter().map(|(intent, found)| Input::Looked { intent, found }));
             }
+            Outcome::Published { node, done } => self.publisher.end(&self.plan, node, done.as_ref()),
             Outcome::Measured { gate, scope, window, readings } => {
                 self.measuring.remove(&(gate, scope));
                 let input = readings.map(|readings| Input::Measured { gate, scope, window, readings });
@@ -220,6 +232,9 @@ fn is_stopped(state: &State, action: &Action) -> bool {
         }
         Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Verify { .. } | Action::Prove => {
             state.holds.iter().any(|hold| hold.kind.stops_rollback())
+        }
+        Action::Ask { .. } => {
+            state.phase != Phase::Running || state.holds.iter().any(|hold| hold.kind.stops_rollback())
         }
         Action::Cancel { .. } => false,
     }

@@ -23,9 +23,11 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) fn of(action: &Action) -> Self {
         match action {
-            Action::Survey { .. } | Action::Verify { .. } | Action::Prove | Action::Cancel { .. } => {
-                Self::Script
-            }
+            Action::Survey { .. }
+            | Action::Verify { .. }
+            | Action::Prove
+            | Action::Ask { .. }
+            | Action::Cancel { .. } => Self::Script,
             Action::Install { .. } | Action::Uninstall { .. } | Action::Reinstall { .. } => Self::Package,
         }
     }

@@ -10,7 +10,7 @@ use wavetrain_model::gate::{Alarm, AlarmChange, Compliance, Window};
 use wavetrain_model::id::{AccountId, CommandId, NodeId, SiteIndex};
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::clock::Clock;
-use wavetrain_ports::compliance::ComplianceBook;
+use wavetrain_ports::compliance::{ComplianceBook, Item};
 use wavetrain_ports::distributor::{Command, Distributor, Invocation, Job, Listing, Order, Sent};
 use wavetrain_ports::failure::{Class, Failure};
 use wavetrain_ports::fleet::Fleet;
@@ -312,5 +312,9 @@ impl ComplianceBook for Aws {
 
     async fn items(&self, site: &Site, _: &NodeId, _: &[String]) -> Result<Vec<Compliance>, Failure> {
         self.deaf(site, "items").map(|_| Vec::new())
+    }
+
+    async fn put(&self, site: &Site, _: &NodeId, _: &Item) -> Result<(), Failure> {
+        self.deaf(site, "put").map(|_| ())
     }
 }

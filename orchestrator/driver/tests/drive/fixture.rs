@@ -218,6 +218,7 @@ fn spec() -> spec::Rollout {
             wave: Seconds::hours(6),
             hold: Seconds::hours(24),
         },
+        publish_compliance: None,
         api: spec::Api {
             requests_per_second: 5,
             burst: 5,

@@ -78,6 +78,7 @@ fn invalid_nodes(
         Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
             Event::NotRestored { intent: Some(intent), nodes, note }
         }
+        Action::Ask { .. } => super::ask::unreached(intent, &nodes),
         Action::Cancel { .. } => Event::Settled { intents: vec![intent] },
     };
     vec![Event::Deferred { intent, until: now, reason: message.to_owned() }, gone]
@@ -222,7 +223,11 @@ pub(crate) fn silent_since(state: &State, site: SiteIndex, at: Timestamp) -> Tim
 pub(super) fn expired(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     let mut events = Vec::new();
     for open in state.open.values() {
-        let Progress::Sent { at, .. } = &open.progress else { continue };
+        let (Progress::Sent { at, .. }, false) =
+            (&open.progress, matches!(open.intent.action, Action::Ask { .. }))
+        else {
+            continue;
+        };
         let patience = patience(plan);
         let site = open.intent.site;
         // Nobody can hear what a held site's commands say.

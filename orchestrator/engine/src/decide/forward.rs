@@ -41,7 +41,11 @@ pub(super) fn observed(
         Action::Survey { .. } => survey(plan, state, now, report),
         Action::Install { .. } => install(plan, state, now, report),
         Action::Verify { .. } => verify(plan, state, now, report),
-        Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove | Action::Cancel { .. } => None,
+        Action::Uninstall { .. }
+        | Action::Reinstall { .. }
+        | Action::Prove
+        | Action::Ask { .. }
+        | Action::Cancel { .. } => None,
     });
     let intent = open.intent.id;
     groups.into_iter().map(|(meaning, nodes)| event(intent, meaning, nodes)).collect()

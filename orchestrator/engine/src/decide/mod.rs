@@ -1,6 +1,7 @@
 //! Turns something that happened, or was asked, into facts. The rules live here.
 
 pub(crate) mod answer;
+pub(crate) mod ask;
 pub(crate) mod budget;
 mod forward;
 pub mod gate;
@@ -59,6 +60,7 @@ fn observed(plan: &Plan, state: &State, now: Timestamp, intent: IntentId, report
         Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
             restore::observed(plan, state, now, open, reports)
         }
+        Action::Ask { .. } => ask::observed(open, reports),
         Action::Cancel { .. } => Vec::new(),
     }
 }

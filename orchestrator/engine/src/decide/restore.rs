@@ -125,9 +125,11 @@ pub(super) fn observed(
         Action::Uninstall { .. } => uninstalled(plan, state, report),
         Action::Reinstall { .. } => reinstalled(plan, state, report),
         Action::Prove => proven(plan, state, report),
-        Action::Survey { .. } | Action::Install { .. } | Action::Verify { .. } | Action::Cancel { .. } => {
-            None
-        }
+        Action::Survey { .. }
+        | Action::Install { .. }
+        | Action::Verify { .. }
+        | Action::Ask { .. }
+        | Action::Cancel { .. } => None,
     });
     groups.into_iter().map(|(next, nodes)| event(now, open.intent.id, next, nodes)).collect()
 }

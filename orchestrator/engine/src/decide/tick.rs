@@ -1,7 +1,8 @@
 //! What the passing of time means: deadlines, budgets, waves, ends. One layer of consequences per call.
 
-use super::{answer, budget, gate, people, wave};
+use super::{answer, ask, budget, gate, people, wave};
 use crate::guardrail;
+use std::collections::BTreeSet;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Verdict, Which};
 use wavetrain_model::hold::Kind;
@@ -21,7 +22,8 @@ pub(super) fn decide(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     if !overdue.is_empty() {
         return overdue;
     }
-    let expired = answer::expired(plan, state, now);
+    let mut expired = answer::expired(plan, state, now);
+    expired.extend(ask::expired(plan, state, now));
     if !expired.is_empty() {
         return expired;
     }
@@ -104,7 +106,7 @@ fn give_up_intent(open: &OpenIntent, note: String) -> Event {
         Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
             Event::NotRestored { intent, nodes, note }
         }
-        Action::Cancel { .. } => Event::Settled { intents: vec![open.intent.id] },
+        Action::Ask { .. } | Action::Cancel { .. } => Event::Settled { intents: vec![open.intent.id] },
     }
 }
 
@@ -118,6 +120,10 @@ fn running(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     let started = guardrail::started(plan, state, now);
     if !started.is_empty() {
         return started;
+    }
+    let looked = ask::complete(plan, state, now);
+    if !looked.is_empty() {
+        return looked;
     }
     if let Some(broken) = budget::broken(plan, state, now)
         && !is_awaiting(plan, state, broken.verdict)
@@ -138,18 +144,26 @@ fn running(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
         return waves;
     }
     let all_passed = state.waves.iter().all(|wave| matches!(wave.phase, WavePhase::Passed { .. }));
-    if all_passed { vec![Event::Ended { ending: Ending::Completed }] } else { Vec::new() }
+    match ask::unneeded(state) {
+        _ if !all_passed => Vec::new(),
+        intents if !intents.is_empty() => vec![Event::Settled { intents }],
+        // One that is being handed over right now ends first.
+        _ if state.open.values().any(|open| matches!(open.intent.action, Action::Ask { .. })) => Vec::new(),
+        _ => vec![Event::Ended { ending: Ending::Completed }],
+    }
 }
 
 /// Commands that AWS certainly does not have and that are not wanted any more.
 fn unwanted(state: &State, is_wanted: impl Fn(&Action) -> bool) -> Vec<IntentId> {
     let deferred = state.open.values().filter(|open| matches!(open.progress, Progress::Deferred { .. }));
-    deferred.filter(|open| !is_wanted(&open.intent.action)).map(|open| open.intent.id).collect()
+    let unwanted = deferred.filter(|open| !is_wanted(&open.intent.action)).map(|open| open.intent.id);
+    let unwanted: BTreeSet<IntentId> = unwanted.chain(ask::unneeded(state)).collect();
+    unwanted.into_iter().collect()
 }
 
 fn rolling_back(state: &State) -> Vec<Event> {
     let unwanted = unwanted(state, |action| match action {
-        Action::Survey { .. } | Action::Install { .. } => false,
+        Action::Survey { .. } | Action::Install { .. } | Action::Ask { .. } => false,
         Action::Verify { .. } | Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => true,
         Action::Cancel { of, .. } => state.open.contains_key(of),
     });

@@ -157,7 +157,11 @@ fn has_open_intents(state: &State, wave: WaveIndex) -> bool {
         Action::Survey { wave: of } | Action::Install { wave: of, .. } | Action::Verify { wave: of } => {
             *of == wave
         }
-        Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove | Action::Cancel { .. } => false,
+        Action::Uninstall { .. }
+        | Action::Reinstall { .. }
+        | Action::Prove
+        | Action::Ask { .. }
+        | Action::Cancel { .. } => false,
     })
 }
 

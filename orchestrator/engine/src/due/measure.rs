@@ -1,18 +1,23 @@
 //! Which gates to measure now.
 
-use super::{Due, Measurement};
+use super::{Drafts, Due, Measurement, is_held, stops_everything};
+use crate::decide::ask;
 use crate::decide::gate::is_done;
 use crate::decide::wave;
 use crate::gate::{self, Arms, first_look};
+use std::collections::BTreeMap;
+use wavetrain_model::fleet::Platform;
 use wavetrain_model::gate::{Scope, Which};
-use wavetrain_model::id::{GateIndex, SiteIndex, WaveIndex};
+use wavetrain_model::id::{GateIndex, NodeIndex, SiteIndex, WaveIndex};
+use wavetrain_model::intent::Action;
+use wavetrain_model::limit::NODES_PER_COMMAND;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::spec::{Check, Gate};
 use wavetrain_model::state::{Phase, State, WavePhase};
 use wavetrain_model::time::Timestamp;
 
 /// Guards from the first dispatch to the last bake, blockers before a wave, gates during its bake.
-pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
+pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due, drafts: &mut Drafts) {
     if state.phase != Phase::Running {
         return;
     }
@@ -25,6 +30,10 @@ pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
                 continue;
             }
             let first = since.plus(first_look(spec));
+            if matches!(spec.check, Check::Probe(_)) {
+                probe(plan, state, now, (gate, scope, first), due, drafts);
+                continue;
+            }
             let next = record.map_or(first, |record| record.last_at.plus(spec.every));
             match gate::window(spec, start, now) {
                 Some(window) if next <= now => {
@@ -45,6 +54,42 @@ pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due) {
                 Some(_) => due.look_again(next),
                 None => due.look_again(next.max(now.plus(spec.every))),
             }
+        }
+    }
+}
+
+/// Promises the probes of a gate's next look, if it is time. One look at a time: the next is due an interval after this one began.
+fn probe(
+    plan: &Plan,
+    state: &State,
+    now: Timestamp,
+    (gate, scope, first): (GateIndex, Scope, Timestamp),
+    due: &mut Due,
+    drafts: &mut Drafts,
+) {
+    let spec = &plan.spec.gates[gate.at()];
+    let last = state.gate(Which::Planned(gate), scope).and_then(|record| record.evidence.as_ref());
+    let next = last.map_or(first, |evidence| evidence.from.plus(spec.every));
+    let is_over = state.waves.iter().all(|wave| matches!(wave.phase, WavePhase::Passed { .. }));
+    if is_over || stops_everything(state) || ask::is_open(state, gate, scope) {
+        return;
+    }
+    if next > now {
+        return due.look_again(next);
+    }
+    let mut commands: BTreeMap<(SiteIndex, Platform), Vec<NodeIndex>> = BTreeMap::new();
+    for node in gate::asked(plan, state, spec, scope) {
+        let site = plan.site_of(node);
+        if !is_held(state, site) {
+            commands.entry((site, plan.platform_of(node))).or_default().push(node);
+        }
+    }
+    if commands.is_empty() {
+        due.look_again(now.plus(spec.every));
+    }
+    for ((site, _), nodes) in commands {
+        for chunk in nodes.chunks(NODES_PER_COMMAND) {
+            drafts.push(Action::Ask { gate, scope }, site, chunk.to_vec());
         }
     }
 }
@@ -70,7 +115,7 @@ fn places(plan: &Plan, state: &State, gate: GateIndex) -> Vec<Place> {
         && spec.guard
         && is_watching(plan, state, spec)
     {
-        let (scope, sites) = (Scope::Guard, touched_sites(state));
+        let (scope, sites) = (Scope::Guard, gate::sites_of(plan, state, Scope::Guard));
         places.push(Place { scope, sites, start: Some(dispatched), since: dispatched });
     }
     for wave in plan.wave_indices().filter(|wave| spec.measures(*wave) && !spec.check.only_stops()) {
@@ -103,9 +148,4 @@ fn is_watching(plan: &Plan, state: &State, spec: &Gate) -> bool {
         matches!(state.wave(*wave).phase, WavePhase::Open { .. } | WavePhase::Baking { .. })
     };
     spec.waves.is_empty() || plan.wave_indices().filter(is_under_way).any(|wave| spec.measures(wave))
-}
-
-fn touched_sites(state: &State) -> Vec<SiteIndex> {
-    let sites = state.sites.iter().enumerate().filter(|(_, site)| site.touched > 0);
-    sites.map(|(index, _)| SiteIndex(index as u32)).collect()
 }

@@ -3,19 +3,19 @@
 //! Each node counts once, with its mean: values of one node minutes apart are not independent of each other. A gate looks again
 //! and again, so each look may only spend a part of the level ([`level_of_look`]); that holds whatever the looks have in common.
 
-use super::{Case, Judgement, condition, sight};
+use super::{Case, Judgement, condition, share, sight};
 use crate::statistics::power::{Demand, detectable_effect, detectable_rise};
 use crate::statistics::proportion::{Proportion, fisher_test};
 use crate::statistics::rank::{Method, mann_whitney};
 use crate::statistics::sequential::level_of_look;
 use crate::statistics::{Alternative, Error, significant};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::gate::{Found, Level, Reading, Scope, Series, Verdict};
-use wavetrain_model::id::{NodeIndex, StratumIndex, WaveIndex};
+use wavetrain_model::id::{NodeIndex, SiteIndex, StratumIndex, WaveIndex};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::quantity::Percent;
-use wavetrain_model::spec::{Check, Compare, Condition, Gate, Worse};
+use wavetrain_model::spec::{Check, Compare, Condition, Gate, Per, Worse};
 use wavetrain_model::state::{Forward, State};
 
 /// Power at which the smallest visible effect is told: what one sees four times out of five.
@@ -74,8 +74,67 @@ pub(crate) fn arms(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Arm
     }
 }
 
-/// Judges all sites together: arms are matched by stratum, not by site.
-pub(super) fn judge(case: Case<'_>, compare: &Compare, readings: &[Reading]) -> Judgement {
+/// Judges all sites together (arms are matched by stratum, not by site), or each part by itself: the worst counts.
+pub(super) fn judge(case: Case<'_>, gate: &Gate, compare: &Compare, readings: &[Reading]) -> Judgement {
+    let Some(per) = gate.per else { return together(case, compare, readings) };
+    let parts: BTreeSet<u32> = parts(case.plan, gate).into_values().collect();
+    // All parts look, so they share the level, too.
+    let compare = Compare { alpha: part_alpha(compare, parts.len()), ..compare.clone() };
+    let judged = parts.iter().filter_map(|part| {
+        let readings: Vec<Reading> =
+            readings.iter().filter_map(|reading| of_part(case.plan, per, *part, reading)).collect();
+        let is_asked = readings.iter().any(|reading| match &reading.found {
+            Ok(Found::Series(all)) => !all.is_empty(),
+            _ => true,
+        });
+        let judgement = is_asked.then(|| together(case, &compare, &readings))?;
+        let sentence = format!("{}{}", share::place(case.plan, Some(per), *part), judgement.sentence);
+        Some(Judgement { sentence, ..judgement })
+    });
+    let judged: Vec<Judgement> = judged.collect();
+    let worst = judged.into_iter().rev().max_by_key(|judgement| judgement.verdict);
+    worst.unwrap_or_else(|| Judgement::new(Verdict::Inconclusive, "no nodes to compare".to_owned()))
+}
+
+/// What a reading says about one part; None: nothing.
+fn of_part(plan: &Plan, per: Per, part: u32, reading: &Reading) -> Option<Reading> {
+    let Ok(Found::Series(all)) = &reading.found else {
+        let site_of_part = match per {
+            Per::Site => SiteIndex(part),
+            Per::Stratum => plan.strata[part as usize].site,
+        };
+        return reading.site.is_none_or(|site| site == site_of_part).then(|| reading.clone());
+    };
+    let part_of_node = |node: NodeIndex| part_of(plan, Some(per), plan.nodes[node.at()].stratum);
+    let of_part = all.iter().filter(|series| series.node.is_some_and(|node| part_of_node(node) == part));
+    Some(Reading { site: reading.site, found: Ok(Found::Series(of_part.cloned().collect())) })
+}
+
+fn part_of(plan: &Plan, per: Option<Per>, stratum: StratumIndex) -> u32 {
+    match per {
+        None => 0,
+        Some(Per::Site) => plan.strata[stratum.at()].site.0,
+        Some(Per::Stratum) => stratum.0,
+    }
+}
+
+/// The strata where a gate looks, each with its part. From the plan alone, so that the level is shared in the same way at all looks.
+fn parts(plan: &Plan, gate: &Gate) -> BTreeMap<StratumIndex, u32> {
+    let strata = (0..plan.strata.len() as u32).map(StratumIndex).filter(|index| {
+        let stratum = &plan.strata[index.at()];
+        let platforms = &gate.within.platforms;
+        stratum.size > 0
+            && sight::sees_site(plan, gate, stratum.site)
+            && (platforms.is_empty() || platforms.contains(&stratum.platform))
+    });
+    strata.map(|stratum| (stratum, part_of(plan, gate.per, stratum))).collect()
+}
+
+fn part_alpha(compare: &Compare, parts: usize) -> Percent {
+    Percent(compare.alpha.0 / u16::try_from(parts.max(1)).unwrap_or(u16::MAX))
+}
+
+fn together(case: Case<'_>, compare: &Compare, readings: &[Reading]) -> Judgement {
     let mut sides = [Side::default(), Side::default()];
     for reading in readings {
         let place = super::place(case.plan, reading.site);
@@ -274,17 +333,17 @@ fn sees(compare: &Compare, upgraded: u64, untouched: u64) -> String {
 /// Nodes that a gate wants to compare in a wave and cannot have, as (there, wanted).
 pub(crate) fn too_few(plan: &Plan, gate: &Gate, wave: WaveIndex) -> Option<(u32, u32)> {
     let Check::Compare(compare) = &gate.check else { return None };
-    let there = matched(plan, wave).min(compare.nodes);
+    let (there, compare) = narrowest(plan, gate, compare, wave);
     let is_enough =
-        there >= compare.minimum_nodes && is_decidable(alpha(compare), there.into(), there.into());
+        there >= compare.minimum_nodes && is_decidable(alpha(&compare), there.into(), there.into());
     (!is_enough).then_some((there, compare.minimum_nodes))
 }
 
 /// What a gate can see in a wave at best, as a sentence; None for gates that compare nothing.
 pub(crate) fn detectable(plan: &Plan, gate: &Gate, wave: WaveIndex) -> Option<String> {
     let Check::Compare(compare) = &gate.check else { return None };
-    let nodes = matched(plan, wave).min(compare.nodes);
-    let sees = sees(compare, nodes.into(), nodes.into());
+    let (nodes, compare) = narrowest(plan, gate, compare, wave);
+    let sees = sees(&compare, nodes.into(), nodes.into());
     Some(format!(
         "gate {} compares {nodes} nodes of wave {} with {nodes}: {sees}",
         gate.name,
@@ -292,15 +351,25 @@ pub(crate) fn detectable(plan: &Plan, gate: &Gate, wave: WaveIndex) -> Option<St
     ))
 }
 
-/// Nodes of a wave that have an untouched node of their stratum beside them, as far as the order of waves tells.
-fn matched(plan: &Plan, wave: WaveIndex) -> u32 {
+/// Nodes of a wave that have an untouched node of their stratum beside them, as far as the order of waves tells; of the part with
+/// the fewest, and with the level that a part has.
+fn narrowest(plan: &Plan, gate: &Gate, compare: &Compare, wave: WaveIndex) -> (u32, Compare) {
+    let parts = parts(plan, gate);
     let mut strata: BTreeMap<StratumIndex, (u32, u32)> = BTreeMap::new();
-    for node in &plan.nodes {
+    for node in plan.nodes.iter().filter(|node| parts.contains_key(&node.stratum)) {
         let (upgraded, untouched) = strata.entry(node.stratum).or_default();
         *upgraded += u32::from(node.wave == Some(wave));
         *untouched += u32::from(node.wave.is_none_or(|of| of > wave));
     }
-    strata.values().map(|(upgraded, untouched)| *upgraded.min(untouched)).sum()
+    let mut matched: BTreeMap<u32, u32> = BTreeMap::new();
+    for (stratum, (upgraded, untouched)) in strata {
+        if upgraded > 0 {
+            *matched.entry(parts[&stratum]).or_default() += upgraded.min(untouched);
+        }
+    }
+    let count = parts.values().collect::<BTreeSet<_>>().len();
+    let there = matched.values().min().copied().unwrap_or(0).min(compare.nodes);
+    (there, Compare { alpha: part_alpha(compare, count), ..compare.clone() })
 }
 
 pub(super) fn query(compare: &Compare) -> String {

@@ -17,6 +17,7 @@ mod condition;
 mod guards;
 mod kept;
 mod metric;
+mod probe;
 mod share;
 mod sight;
 
@@ -32,7 +33,7 @@ use wavetrain_model::time::{Seconds, Timestamp};
 pub(crate) use compare::{Arms, arms, detectable, too_few};
 pub(crate) use guards::reporting;
 pub(crate) use kept::kept;
-pub(crate) use sight::{asked, concerns, sees_site};
+pub(crate) use sight::{asked, concerns, sees_site, sites_of};
 
 /// What is judged, and what is known beside the readings.
 #[derive(Clone, Copy)]
@@ -61,8 +62,9 @@ impl Judgement {
 /// Judges one measurement.
 pub(crate) fn judge(case: Case<'_>, gate: &Gate, readings: &[Reading]) -> Judgement {
     match &gate.check {
-        Check::Compare(compare) => return compare::judge(case, compare, readings),
+        Check::Compare(compare) => return compare::judge(case, gate, compare, readings),
         Check::Compliance(check) => return compliance::judge(case, gate, check, readings),
+        Check::Probe(check) => return probe::judge(case, gate, check, readings),
         Check::Connection(check) => return guards::connection(case, check, readings),
         Check::Duration(check) => return guards::duration(case, check),
         _ => {}
@@ -144,6 +146,7 @@ pub(crate) fn query(gate: &Gate) -> String {
         Check::Connection(_) => "DescribeInstanceInformation PingStatus ConnectionLost, Inactive".to_owned(),
         Check::Reporting(_) => "metrics of compared nodes".to_owned(),
         Check::Duration(_) => "install commands".to_owned(),
+        Check::Probe(check) => probe::query(check),
     }
 }
 
@@ -176,6 +179,7 @@ pub(crate) fn threshold(gate: &Gate) -> String {
         Check::Duration(Duration { times, more }) => {
             format!("a median over {times} times that of earlier waves, and longer by more than {more}")
         }
+        Check::Probe(check) => probe::threshold(check),
     }
 }
 
@@ -200,6 +204,7 @@ pub(crate) fn first_look(gate: &Gate) -> Seconds {
         Check::Alarms(_)
         | Check::Http(_)
         | Check::Compliance(_)
+        | Check::Probe(_)
         | Check::Callback(_)
         | Check::Approval(_)
         | Check::Reporting(_) => 0,
@@ -219,7 +224,9 @@ pub(crate) fn window(gate: &Gate, start: Option<Timestamp>, now: Timestamp) -> O
     match &gate.check {
         // Nobody looks.
         Check::Callback(_) | Check::Approval(_) => None,
-        Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) => Some(Window { from: now, until: now }),
+        Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) | Check::Probe(_) => {
+            Some(Window { from: now, until: now })
+        }
         Check::Connection(_) | Check::Duration(_) | Check::Reporting(_) => {
             Some(Window { from: start.unwrap_or(now), until: now })
         }

@@ -60,7 +60,8 @@ pub(super) fn judge(
     judged.into_iter().rev().max_by_key(|judgement| judgement.verdict)
 }
 
-fn place(plan: &Plan, per: Option<Per>, key: u32) -> String {
+/// The beginning of a sentence about a part.
+pub(super) fn place(plan: &Plan, per: Option<Per>, key: u32) -> String {
     match per {
         None => String::new(),
         Some(Per::Site) => format!("{}: ", plan.sites[key as usize].site),

@@ -1,10 +1,11 @@
 //! Where a gate looks, and which single nodes it asks about.
 
+use std::collections::BTreeMap;
 use wavetrain_model::gate::Scope;
 use wavetrain_model::id::{NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
-use wavetrain_model::spec::{Check, Gate};
+use wavetrain_model::spec::{Check, Gate, Per};
 use wavetrain_model::state::{Forward, State};
 
 /// Whether a gate looks at a site.
@@ -18,13 +19,18 @@ pub(crate) fn sees_site(plan: &Plan, gate: &Gate, site: SiteIndex) -> bool {
 /// Whether a gate looks at a node.
 pub(super) fn sees(plan: &Plan, gate: &Gate, node: NodeIndex) -> bool {
     let platforms = &gate.within.platforms;
-    (platforms.is_empty() || platforms.contains(&plan.platform_of(node)))
+    let can_answer = match &gate.check {
+        Check::Probe(check) => check.script(plan.platform_of(node)).is_some(),
+        _ => true,
+    };
+    can_answer
+        && (platforms.is_empty() || platforms.contains(&plan.platform_of(node)))
         && sees_site(plan, gate, plan.site_of(node))
 }
 
 /// Whether a wave has nodes where a gate looks: of the others it says nothing, and lets them pass.
 pub(crate) fn concerns(plan: &Plan, gate: &Gate, wave: WaveIndex) -> bool {
-    if gate.within.is_everything() {
+    if gate.within.is_everything() && !matches!(gate.check, Check::Probe(_)) {
         return true;
     }
     let batches = plan.waves[wave.at()].batch_indices().map(|batch| &plan.batches[batch.at()]);
@@ -39,6 +45,7 @@ pub(crate) fn concerns(plan: &Plan, gate: &Gate, wave: WaveIndex) -> bool {
 pub(crate) fn asked(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Vec<NodeIndex> {
     let with_failures = match &gate.check {
         Check::Compliance(check) => check.truth,
+        Check::Probe(_) => false,
         _ => return Vec::new(),
     };
     let is_meant = |node: &NodeIndex| {
@@ -49,7 +56,41 @@ pub(crate) fn asked(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Ve
             Scope::Guard => is_heard(forward, with_failures),
         }
     };
-    plan.node_indices().filter(|node| is_meant(node) && sees(plan, gate, *node)).collect()
+    let meant = plan.node_indices().filter(|node| is_meant(node) && sees(plan, gate, *node));
+    match &gate.check {
+        Check::Probe(check) => drawn(plan, gate.per, meant.collect(), check.sample as usize),
+        _ => meant.collect(),
+    }
+}
+
+/// The first so many by rank; where parts are judged by themselves, each part has its turn.
+fn drawn(plan: &Plan, per: Option<Per>, mut nodes: Vec<NodeIndex>, sample: usize) -> Vec<NodeIndex> {
+    nodes.sort_by_key(|node| (plan.nodes[node.at()].rank, *node));
+    let mut parts: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut turns: Vec<(usize, NodeIndex)> = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let part = match per {
+            None => 0,
+            Some(Per::Site) => plan.site_of(node).0,
+            Some(Per::Stratum) => plan.nodes[node.at()].stratum.0,
+        };
+        let turn = parts.entry(part).or_default();
+        turns.push((*turn, node));
+        *turn += 1;
+    }
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().take(sample).map(|(_, node)| node).collect()
+}
+
+/// Sites that a scope is about.
+pub(crate) fn sites_of(plan: &Plan, state: &State, scope: Scope) -> Vec<SiteIndex> {
+    match scope {
+        Scope::Blocker(wave) | Scope::Wave(wave) => crate::decide::wave::sites(plan, wave),
+        Scope::Guard => {
+            let sites = state.sites.iter().enumerate().filter(|(_, site)| site.touched > 0);
+            sites.map(|(index, _)| SiteIndex(index as u32)).collect()
+        }
+    }
 }
 
 fn is_heard(forward: Forward, with_failures: bool) -> bool {

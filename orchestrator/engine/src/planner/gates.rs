@@ -8,7 +8,9 @@ use wavetrain_model::plan::{Plan, Refusal};
 pub(super) fn refusals(plan: &Plan) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for spec in plan.spec.gates.iter().filter(|spec| !spec.dry_run) {
-        for wave in plan.wave_indices().filter(|wave| plan.waves[wave.at()].size > 0 && spec.judges(*wave)) {
+        for wave in plan.wave_indices().filter(|wave| {
+            plan.waves[wave.at()].size > 0 && spec.judges(*wave) && gate::concerns(plan, spec, *wave)
+        }) {
             if let Some((there, wanted)) = gate::too_few(plan, spec, wave) {
                 refusals.push(refusal::incomparable(&spec.name, plan.wave_name(wave), there, wanted));
             }
@@ -21,7 +23,9 @@ pub(super) fn refusals(plan: &Plan) -> Vec<Refusal> {
 pub(super) fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
     for spec in &plan.spec.gates {
-        let waves = plan.wave_indices().filter(|wave| plan.waves[wave.at()].size > 0 && spec.measures(*wave));
+        let waves = plan.wave_indices().filter(|wave| {
+            plan.waves[wave.at()].size > 0 && spec.measures(*wave) && gate::concerns(plan, spec, *wave)
+        });
         notes.extend(waves.filter_map(|wave| gate::detectable(plan, spec, wave)));
     }
     notes

@@ -59,6 +59,8 @@ pub(crate) struct Cloud {
     pub(crate) alarm: AlarmState,
     /// What CloudWatch's metrics say; unless given, there is no data.
     pub(crate) metrics: Option<MetricSource>,
+    /// With which code a gate's probe ends on a node; 0 unless given.
+    pub(crate) exits: Option<Box<dyn FnMut(NodeIndex) -> i32>>,
     /// What the alarm went into since the last look.
     pub(crate) meanwhile: Vec<AlarmChange>,
     /// Most nodes ever in flight at once.
@@ -310,6 +312,7 @@ fn spec_of(waves: usize) -> spec::Rollout {
             wave: Seconds::hours(12),
             hold: Seconds::hours(24),
         },
+        publish_compliance: None,
         api: spec::Api {
             requests_per_second: 3,
             burst: 5,
@@ -342,6 +345,7 @@ impl Cloud {
             alarm: AlarmState::Ok,
             metrics: None,
             meanwhile: Vec::new(),
+            exits: None,
             peak_in_flight: 0,
             running: Vec::new(),
             commands: 0,
@@ -512,6 +516,11 @@ impl Cloud {
             Action::Install { .. } => install(truth),
             Action::Uninstall { version } => uninstall(truth, *version),
             Action::Reinstall { version } => reinstall(truth, *version),
+            Action::Ask { .. } => {
+                let exit = self.exits.as_mut().map_or(0, |exits| exits(node));
+                let status = if exit == 0 { Status::Success } else { Status::Failed };
+                return Report { node, status, output: format!("exit {exit}"), exit_code: Some(exit) };
+            }
             Action::Cancel { .. } => (Status::Success, String::new()),
         };
         Report { node, status, output, exit_code: Some(0) }

@@ -314,6 +314,41 @@ fn the_control_is_untouched_and_of_the_same_strata() {
 }
 
 #[test]
+fn a_comparison_per_stratum_sees_what_all_nodes_together_hide() {
+    for (per, verdict) in [(None, Verdict::Pass), (Some(spec::Per::Stratum), Verdict::Fail)] {
+        let baked = |spec: &mut spec::Rollout| {
+            spec.gates = vec![Gate { per, ..compare_gate() }];
+            for wave in &mut spec.waves {
+                wave.bake = Seconds::minutes(10);
+            }
+        };
+        let spread = cloud::Spread { sites: 1, windows: true, domains: 0 };
+        let mut cloud = Cloud::new(cloud::spread_plan(&[60, 60], spread, baked));
+        cloud.metrics = Some(Box::new(move |measurement| {
+            // Only the Windows nodes, a third of all, are worse, and the others are far above both.
+            let value = |node: NodeIndex, extra: f64| match node.0 % 3 {
+                2 => 100.0 + f64::from(node.0 % 17) + extra,
+                _ => 900.0 + f64::from(node.0 % 17) * 40.0,
+            };
+            let upgraded = measurement.upgraded.iter().map(|node| (*node, false, value(*node, 60.0)));
+            let untouched = measurement.untouched.iter().map(|node| (*node, true, value(*node, 0.0)));
+            let all = upgraded.chain(untouched).map(|(node, control, value)| Series {
+                node: Some(node),
+                control,
+                ..series(measurement, value)
+            });
+            Ok(Found::Series(all.collect()))
+        }));
+        cloud.run_until(|state| {
+            state.gates.iter().any(|record| record.which != Which::Install && record.samples > 0)
+        });
+        let record = record(&cloud);
+        assert_eq!(record.last, verdict, "{}", record.sentence);
+        assert!(per.is_none() || record.sentence.contains("windows"), "{}", record.sentence);
+    }
+}
+
+#[test]
 fn a_fail_that_comes_while_a_hold_waits_still_takes_the_version_back() {
     let mut cloud = with(Gate { guard: true, inconclusive_limit: Some(1), ..metric_gate() }, &[5, 5]);
     cloud.run_until(|state| state.holds.iter().any(|hold| matches!(hold.kind, Kind::Gate(..))));

@@ -8,9 +8,10 @@ use wavetrain_model::event::Event;
 use wavetrain_model::fleet::Platform;
 use wavetrain_model::gate::{AlarmChange, AlarmState, Compliance, Found, Standing, Verdict, Which};
 use wavetrain_model::id::{GateIndex, NodeIndex};
+use wavetrain_model::intent::Action;
 use wavetrain_model::quantity::{Amount, Percent};
-use wavetrain_model::spec::{self, Check, ComplianceCheck, Gate, Per, Within};
-use wavetrain_model::state::{Ending, Phase, State, WavePhase};
+use wavetrain_model::spec::{self, Check, ComplianceCheck, Condition, Gate, Per, ProbeCheck, Within};
+use wavetrain_model::state::{Ending, Forward, Phase, State, Touch, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
 
 fn check() -> ComplianceCheck {
@@ -269,6 +270,102 @@ fn an_alarm_that_had_too_little_data_meanwhile_follows_the_policy() {
         ];
         assert_eq!(first_verdict(cloud).0, verdict);
     }
+}
+
+/// A gate that asks by a command.
+pub(crate) fn asking(sample: u32) -> Gate {
+    let check = ProbeCheck {
+        linux: Some("curl -sf 127.0.0.1:8126/info".to_owned()),
+        windows: None,
+        condition: Condition {
+            fail_if: None,
+            pass_if: Some("exit == 0 && output.contains(\"exit\")".to_owned()),
+        },
+        sample,
+        at_least: Percent::whole(95),
+        minimum_reporting: Percent::whole(90),
+        timeout: Seconds::minutes(2),
+    };
+    Gate { name: "works".to_owned(), check: Check::Probe(check), ..cloud::alarm_gate() }
+}
+
+fn asked(cloud: &Cloud) -> Vec<usize> {
+    let intents = cloud.log.iter().filter_map(|entry| match &entry.event {
+        Event::Intended { intent } if matches!(intent.action, Action::Ask { .. }) => Some(intent.nodes.len()),
+        _ => None,
+    });
+    intents.collect()
+}
+
+#[test]
+fn a_probe_that_works_lets_waves_pass_and_asks_no_more_nodes_than_it_may() {
+    for guard in [false, true] {
+        let mut cloud = with(Gate { guard, ..asking(4) }, &[10, 10]);
+        cloud.run_until_over();
+        assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
+        let asked = asked(&cloud);
+        assert!(asked.len() > 5 && asked.iter().all(|nodes| *nodes <= 4), "{asked:?}");
+        assert!(cloud.state.open.is_empty());
+        assert!(
+            sentence(&cloud.state).contains("4 of 4 reporting nodes are good"),
+            "{}",
+            sentence(&cloud.state)
+        );
+    }
+}
+
+#[test]
+fn a_probe_that_fails_takes_the_version_back_and_nothing_of_it_is_left_open() {
+    for guard in [false, true] {
+        let mut cloud = with(Gate { guard, ..asking(20) }, &[10, 10]);
+        cloud.exits = Some(Box::new(|node| i32::from(node.0 == 3) * 7));
+        cloud.run_until_over();
+        assert_eq!(cloud.state.phase, Phase::Ended(Ending::RolledBack));
+        assert!(cloud.state.open.is_empty() && cloud.state.rounds.is_empty() && cloud.changed().is_empty());
+        let said = sentence(&cloud.state);
+        assert!(said.contains("answered with exit code 7 and `exit 7`"), "{said}");
+    }
+}
+
+#[test]
+fn nodes_that_do_not_answer_in_time_are_not_good() {
+    let mut cloud = with(asking(20), &[10, 10]);
+    cloud.run_until(|state| matches!(state.waves[0].phase, WavePhase::Baking { .. }));
+    // From here on AWS tells nothing any more.
+    cloud.rows_take = Seconds::hours(48);
+    let begun = cloud.now;
+    cloud.run_until(|state| {
+        state.gates.iter().any(|record| record.which != Which::Install && record.samples > 0)
+    });
+    let said = sentence(&cloud.state);
+    assert!(said.contains("0 of 10 nodes report") && said.ends_with("did not answer"), "{said}");
+    assert!(cloud.now.since(begun) < Seconds::minutes(5), "the probe's own deadline counts");
+}
+
+#[test]
+fn a_lost_answer_to_a_probe_is_looked_for_and_never_asked_twice() {
+    // The cloud itself refuses a second command for one intent.
+    let mut cloud = with(Gate { guard: true, ..asking(4) }, &[10, 10]);
+    cloud.lose_answer_every = Some(2);
+    cloud.run_until_over();
+    assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
+    let adopted = cloud.log.iter().filter(|entry| matches!(entry.event, Event::Sent { adopted: true, .. }));
+    assert!(adopted.count() > 3);
+}
+
+#[test]
+fn a_gates_probe_is_no_touch_and_a_blockers_asks_untouched_nodes() {
+    let mut cloud = with(Gate { blocker: true, guard: true, ..asking(4) }, &[10]);
+    cloud.exits = Some(Box::new(|_| 1));
+    for _ in 0..60 {
+        cloud.turn();
+    }
+    assert!(matches!(cloud.state.waves[0].phase, WavePhase::Blocked { .. }));
+    assert!(cloud.state.nodes.iter().all(|node| node.touch == Touch::No && node.forward == Forward::Waiting));
+    assert!(!asked(&cloud).is_empty());
+    cloud.exits = None;
+    cloud.run_until_over();
+    assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
 }
 
 proptest! {

@@ -3,10 +3,21 @@
 use crate::cloud::{Behaviour, Cloud, plan};
 use wavetrain_engine::due;
 use wavetrain_model::event::Event;
+use wavetrain_model::spec::Gate;
 use wavetrain_model::state::Phase;
 
 fn small() -> Cloud {
     let mut cloud = Cloud::new(plan(&[5, 20, 20], |_| {}));
+    for truth in cloud.truth.iter_mut().skip(5).step_by(4) {
+        truth.behaviour = Behaviour::Lies;
+    }
+    cloud
+}
+
+/// The same with a gate whose probes are on their way all the time.
+fn probed() -> Cloud {
+    let mut cloud =
+        Cloud::new(plan(&[5, 20], |spec| spec.gates = vec![Gate { guard: true, ..crate::nodes::asking(4) }]));
     for truth in cloud.truth.iter_mut().skip(5).step_by(4) {
         truth.behaviour = Behaviour::Lies;
     }
@@ -23,8 +34,8 @@ fn lost_answers_are_adopted_and_never_sent_again() {
 }
 
 /// Dies at turn `at`, after the intents are durable: before the calls, or after them but before their answers are recorded.
-fn die_at(turn: usize, after_the_calls: bool) {
-    let mut cloud = small();
+fn die_at(made: fn() -> Cloud, turn: usize, after_the_calls: bool) {
+    let mut cloud = made();
     for _ in 0..turn {
         cloud.turn();
     }
@@ -43,14 +54,16 @@ fn die_at(turn: usize, after_the_calls: bool) {
 
 #[test]
 fn a_crash_at_any_turn_ends_the_same_and_sends_nothing_twice() {
-    let mut whole = small();
-    let mut turns = 0;
-    while !whole.state.is_over() {
-        whole.turn();
-        turns += 1;
-    }
-    for turn in 0..turns {
-        die_at(turn, false);
-        die_at(turn, true);
+    for made in [small, probed] {
+        let mut whole = made();
+        let mut turns = 0;
+        while !whole.state.is_over() {
+            whole.turn();
+            turns += 1;
+        }
+        for turn in 0..turns {
+            die_at(made, turn, false);
+            die_at(made, turn, true);
+        }
     }
 }

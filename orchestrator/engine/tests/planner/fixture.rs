@@ -92,6 +92,7 @@ pub(crate) fn rollout(waves: Vec<Wave>) -> Rollout {
             wave: Seconds::hours(6),
             hold: Seconds::hours(24),
         },
+        publish_compliance: None,
         api: Api {
             requests_per_second: 5,
             burst: 5,

@@ -7,14 +7,15 @@ use wavetrain_model::fleet::Site;
 use wavetrain_model::gate::Compliance;
 use wavetrain_model::id::NodeId;
 use wavetrain_model::time::Timestamp;
-use wavetrain_ports::compliance::ComplianceBook;
+use wavetrain_ports::compliance::{ComplianceBook, Item};
 use wavetrain_ports::failure::Failure;
 
 use crate::api::Response;
+use crate::api::Timestamp as Moment;
 use crate::api::ssm::{
-    ComplianceExecutionSummary, ComplianceItem, ComplianceStatus, ComplianceStringFilter,
-    ListComplianceItemsInput, ListResourceComplianceSummariesInput, ResourceComplianceSummaryItem,
-    Response as Ssm,
+    ComplianceExecutionSummary, ComplianceItem, ComplianceItemEntry, ComplianceStatus,
+    ComplianceStringFilter, ListComplianceItemsInput, ListResourceComplianceSummariesInput,
+    PutComplianceItemsInput, ResourceComplianceSummaryItem, Response as Ssm,
 };
 
 use super::SimulatedCloud;
@@ -43,6 +44,22 @@ impl ComplianceBook for SimulatedCloud {
         }
     }
 
+    async fn put(&self, site: &Site, node: &NodeId, item: &Item) -> Result<(), Failure> {
+        let summary = ComplianceExecutionSummary {
+            execution_time: Some(Moment::from_millis(item.at.0)),
+            ..Default::default()
+        };
+        let input = PutComplianceItemsInput {
+            resource_id: node.as_str().to_owned(),
+            resource_type: "ManagedInstance".to_owned(),
+            compliance_type: item.kind.clone(),
+            execution_summary: Some(summary),
+            items: Some(vec![entry(item)]),
+            ..Default::default()
+        };
+        self.call(site, Effect::Read, input).map(|_| ())
+    }
+
     async fn items(&self, site: &Site, node: &NodeId, types: &[String]) -> Result<Vec<Compliance>, Failure> {
         let (mut token, mut found) = (None, BTreeMap::new());
         loop {
@@ -68,6 +85,17 @@ impl ComplianceBook for SimulatedCloud {
                 return Ok(found.into_values().collect());
             }
         }
+    }
+}
+
+fn entry(item: &Item) -> ComplianceItemEntry {
+    let status = if item.compliant { ComplianceStatus::Compliant } else { ComplianceStatus::NonCompliant };
+    ComplianceItemEntry {
+        id: Some(item.id.clone()),
+        title: Some(item.title.clone()),
+        severity: item.severity.clone(),
+        status: status.as_str().to_owned(),
+        details: Some(item.details.clone()),
     }
 }
 

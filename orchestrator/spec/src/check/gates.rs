@@ -110,7 +110,8 @@ fn gate(
     let compliance =
         written.compliance.and_then(|ask| nodes::compliance(ask, is_blocker, around.has_probe, problems));
     let check = check.or(prometheus.map(Check::Prometheus)).or(http).or(approval);
-    let check = check.or(compliance.map(Check::Compliance));
+    let probe = written.probe.and_then(|ask| nodes::probe(ask, problems));
+    let check = check.or(compliance.map(Check::Compliance)).or(probe.map(Check::Probe));
     let deadline = match &check {
         Some(Check::Callback(callback)) => callback.within,
         _ => written.deadline.value.0,

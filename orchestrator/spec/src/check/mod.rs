@@ -24,7 +24,7 @@ use crate::scalar::{Rule, Text};
 use crate::shape::{List, Placed};
 use std::collections::BTreeSet;
 use wavetrain_model::plan;
-use wavetrain_model::spec::{Check, Gate, Rollout};
+use wavetrain_model::spec::{Check, Gate, Publication, Rollout};
 use wavetrain_model::{diagnostic::Span, limit};
 
 /// The checked rollout; None when anything refuses the file.
@@ -79,6 +79,10 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
         api,
         packs: Vec::new(),
         guardrails: Vec::new(),
+        publish_compliance: written.publish_compliance.map(|publication| Publication {
+            kind: publication.value.kind.value.text,
+            severity: publication.value.severity.value.text,
+        }),
     };
     questions(&rollout, span, problems);
     guards::ripe_in_time(&rollout, span, problems);

@@ -1,12 +1,13 @@
 //! Gates that ask about single nodes, and what narrows a gate.
 
 use super::distinct;
+use super::metrics::condition;
 use crate::code;
 use crate::file;
 use crate::problem::Problems;
 use crate::scalar::Word;
 use crate::shape::Placed;
-use wavetrain_model::spec::{Check, ComplianceCheck, Per};
+use wavetrain_model::spec::{Check, ComplianceCheck, Condition, PROBE_VARIABLES, Per, ProbeCheck};
 
 /// A compliance gate; None when it is unusable, which was reported.
 pub fn compliance(
@@ -46,6 +47,33 @@ pub fn compliance(
     })
 }
 
+/// A gate that asks by a command; None when it is unusable, which was reported.
+pub fn probe(
+    Placed { value: written, span }: Placed<file::NodeProbe>,
+    problems: &mut Problems,
+) -> Option<ProbeCheck> {
+    if !written.given.has("linux") && !written.given.has("windows") {
+        let help = "add `linux: COMMAND`, `windows: COMMAND` or both";
+        problems.error(code::NODE_CHECK, span, "the probe has no command", help);
+        return None;
+    }
+    let condition = if written.given.has("fail_if") || written.given.has("pass_if") {
+        let (fail_if, pass_if) = (written.fail_if.as_ref(), written.pass_if.as_ref());
+        condition(span, fail_if, pass_if, &PROBE_VARIABLES, problems)?
+    } else {
+        Condition { fail_if: None, pass_if: Some("exit == 0".to_owned()) }
+    };
+    Some(ProbeCheck {
+        linux: written.linux.map(|command| command.value.text),
+        windows: written.windows.map(|command| command.value.text),
+        condition,
+        sample: written.sample.value.0,
+        at_least: written.at_least.value.0,
+        minimum_reporting: written.minimum_reporting.value.0,
+        timeout: written.timeout.value.0,
+    })
+}
+
 /// Refuses `where` and `per` that the kind of check cannot follow.
 pub fn scope(
     check: &Check,
@@ -58,6 +86,7 @@ pub fn scope(
         Check::Alarms(_) | Check::Metric(_) => (false, true),
         Check::Compare(_)
         | Check::Compliance(_)
+        | Check::Probe(_)
         | Check::Connection(_)
         | Check::Reporting(_)
         | Check::Duration(_) => (false, false),

@@ -4,8 +4,8 @@ use super::{Approval, DAY, HOUR, MINUTE, Where, YEAR};
 use crate::scalar::{Length, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, Table, shape};
 use crate::text::{
-    AlarmName, CelText, ComplianceType, DimensionText, MathText, MetricText, Name, NamespaceText, QueryId,
-    QueryText, SeverityWord, Statistic, UrlText, VariableName,
+    AlarmName, CelText, Command, ComplianceType, DimensionText, MathText, MetricText, Name, NamespaceText,
+    QueryId, QueryText, SeverityWord, Statistic, UrlText, VariableName,
 };
 use wavetrain_model::limit;
 use wavetrain_model::spec::{InsufficientData, Per, Worse};
@@ -21,8 +21,7 @@ type Dimensions = Table<Text<DimensionText>, Text<DimensionText>, 0, 30>;
 
 shape! {
     /// A check between waves: one kind of check, and how often and how patiently it is made.
-    Gate = "a gate", oneOf ["alarms", "metric", "compare", "prometheus", "http", "compliance", "approval"]; later ["probe"]
-    "this version has no such gate yet; a probe belongs in `package`" {
+    Gate = "a gate", oneOf ["alarms", "metric", "compare", "prometheus", "http", "compliance", "probe", "approval"] {
         /// Name of the gate.
         required name "name": Text<Name>;
         /// Whether it is also watched from the first install to the last bake.
@@ -45,6 +44,8 @@ shape! {
         optional http "http": Http;
         /// SSM compliance of single nodes, and what their probes printed.
         optional compliance "compliance": Compliance;
+        /// A command on single nodes, which looks and changes nothing.
+        optional probe "probe": NodeProbe;
         /// Restricts where the gate looks: sites, and nodes where it asks about single ones. A wave without such nodes passes it.
         optional within "where": Where;
         /// What is judged by itself, where the gate asks about single nodes: every `site`, or every `stratum` (site, platform and
@@ -165,6 +166,28 @@ shape! {
         defaulted minimum_reporting "minimum_reporting": Share = "90%";
         /// Before a wave: older evidence does not count.
         defaulted max_age "max_age": Length<MINUTE, YEAR> = "2d";
+    }
+}
+
+shape! {
+    /// A command on single nodes: it must only look, for nothing undoes it.
+    NodeProbe = "a gate's probe", anyOf ["linux", "windows"] {
+        /// Shell command for Linux nodes.
+        optional linux "linux": Text<Command>;
+        /// PowerShell command for Windows nodes.
+        optional windows "windows": Text<Command>;
+        /// Bad when true: CEL over `exit` (the exit code) and `output` (the first 1,024 bytes printed).
+        optional fail_if "fail_if": Text<CelText>;
+        /// Good when true; `exit == 0` when neither is given.
+        optional pass_if "pass_if": Text<CelText>;
+        /// Nodes asked at each look, at most.
+        defaulted sample "sample": Whole<1, 500> = "20";
+        /// Fewer good nodes among those that answer are bad.
+        defaulted at_least "at_least": Share = "95%";
+        /// With fewer answering nodes, nothing is said.
+        defaulted minimum_reporting "minimum_reporting": Share = "90%";
+        /// Nodes that have not answered by then do not count as answering.
+        defaulted timeout "timeout": Length<30, HOUR> = "2m";
     }
 }
 

@@ -5,8 +5,8 @@ use crate::scalar::{Length, Quantity, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, OneOrMany, Table, shape};
 use crate::text::{
     Account, AgentVersion, ApiVersion, Approver, ArgumentKey, ArgumentValue, ChosenVersion, Command,
-    Expectation, ExternalId, FilePath, KnownRegion, Name, NodeName, Pace, PackageName, PlatformWord,
-    RestoreVersion, RoleTemplate, TagKey, TagValue,
+    CustomType, Expectation, ExternalId, FilePath, KnownRegion, Name, NodeName, Pace, PackageName,
+    PlatformWord, RestoreVersion, RoleTemplate, SeverityWord, TagKey, TagValue,
 };
 use wavetrain_model::limit;
 use wavetrain_model::spec::{InstallMode, Reaction};
@@ -15,7 +15,7 @@ mod gate;
 mod guards;
 mod policy;
 
-pub use gate::{Alarms, Compare, Compliance, GATE_KINDS, Gate, Http, Metric, Prometheus, Query};
+pub use gate::{Alarms, Compare, Compliance, GATE_KINDS, Gate, Http, Metric, NodeProbe, Prometheus, Query};
 pub use guards::Guards;
 pub use policy::{Guardrail, GuardrailFile, PolicyFile};
 
@@ -93,6 +93,8 @@ shape! {
         section deadlines "deadlines": Deadlines;
         /// How hard AWS is asked.
         section api "api": Api;
+        /// Show in SSM's compliance whether every touched node has the version that it should have. Not shown unless given.
+        optional publish_compliance "publish_compliance": Publication;
     }
 }
 
@@ -276,6 +278,16 @@ shape! {
         defaulted wave "wave": Length<MINUTE, { 90 * DAY }> = "12h";
         /// Nobody answers a hold by then: the rollout ends and nodes stay as they are.
         defaulted hold "hold": Length<MINUTE, YEAR> = "24h";
+    }
+}
+
+shape! {
+    /// An item of SSM's compliance for every touched node.
+    Publication = "a `publish_compliance`" {
+        /// Type of the items; whatever else of this type a node has is replaced.
+        defaulted kind "type": Text<CustomType> = "Custom:Wavetrain";
+        /// Severity of the items.
+        defaulted severity "severity": Text<SeverityWord> = "HIGH";
     }
 }
 

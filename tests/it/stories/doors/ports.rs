@@ -8,7 +8,7 @@ use wavetrain_model::fleet::{Node, PackageView, Site, TagMatch};
 use wavetrain_model::gate::{Alarm, AlarmChange, Compliance, Window};
 use wavetrain_model::id::{AccountId, CommandId, NodeId, SiteIndex};
 use wavetrain_model::time::{Seconds, Timestamp};
-use wavetrain_ports::compliance::ComplianceBook;
+use wavetrain_ports::compliance::{ComplianceBook, Item};
 use wavetrain_ports::distributor::{Distributor, Invocation, Listing, Order, Sent};
 use wavetrain_ports::failure::Failure;
 use wavetrain_ports::fleet::Fleet;
@@ -166,5 +166,12 @@ impl ComplianceBook for Door {
         let rows = self.0.cloud.items(site, node, types).await;
         self.0.answer().await;
         rows
+    }
+
+    async fn put(&self, site: &Site, node: &NodeId, item: &Item) -> Result<(), Failure> {
+        self.0.call().await;
+        let put = self.0.cloud.put(site, node, item).await;
+        self.0.answer().await;
+        put
     }
 }

@@ -86,7 +86,7 @@ impl Judge<'_> {
                     format!("{busy} of {of} nodes on their way back at once")
                 });
             }
-            Action::Survey { .. } | Action::Verify { .. } | Action::Cancel { .. } => {}
+            Action::Survey { .. } | Action::Verify { .. } | Action::Ask { .. } | Action::Cancel { .. } => {}
         }
     }
 

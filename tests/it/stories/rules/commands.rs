@@ -24,7 +24,7 @@ impl Judge<'_> {
             Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
                 self.book.stops_everything()
             }
-            Action::Verify { .. } | Action::Cancel { .. } => false,
+            Action::Verify { .. } | Action::Ask { .. } | Action::Cancel { .. } => false,
         };
         let why = format!("{:?}, decided: {}", self.book.holds, self.book.is_decided);
         self.require(!is_stopped, Rule::Held, || {
@@ -43,9 +43,11 @@ impl Judge<'_> {
             Action::Install { .. } => Kind::Install(plan.spec.package.version.clone()),
             Action::Reinstall { version } => Kind::Install(plan.version(*version).to_owned()),
             Action::Uninstall { .. } => Kind::Uninstall,
-            Action::Survey { .. } | Action::Verify { .. } | Action::Prove | Action::Cancel { .. } => {
-                Kind::Probe
-            }
+            Action::Survey { .. }
+            | Action::Verify { .. }
+            | Action::Prove
+            | Action::Ask { .. }
+            | Action::Cancel { .. } => Kind::Probe,
         };
         let known =
             command.nodes.iter().all(|id| self.index(id).is_some_and(|node| intent.nodes.contains(&node)));

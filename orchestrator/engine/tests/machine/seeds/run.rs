@@ -278,7 +278,7 @@ impl Run {
             Action::Install { .. } | Action::Survey { .. } => {
                 self.state.phase != Phase::Running || holds.iter().any(|hold| hold.kind.stops_installs())
             }
-            Action::Cancel { .. } => false,
+            Action::Ask { .. } | Action::Cancel { .. } => false,
             _ => holds.iter().any(|hold| hold.kind.stops_rollback()),
         }
     }
