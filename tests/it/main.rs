@@ -8,7 +8,6 @@ mod examples;
 mod fuzz;
 mod gates;
 mod golden;
-mod guards;
 mod health;
 mod hostile;
 mod interruption;

@@ -33,7 +33,7 @@ pub fn check(
     }
     let (period, window) = (written.period.value.0, written.window.value.0);
     let (holds, minimum) = (window.0 / period.0.max(1), written.minimum_samples.value.0);
-    if minimum > holds {
+    if holds > 0 && minimum > holds {
         problems.error(
             code::METRIC_TIMES,
             written.minimum_samples.span,
