@@ -46,26 +46,14 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::Sent { intent, command, .. } => {
             progress(state, *intent, Progress::Sent { command: command.clone(), at });
         }
-        Event::Deferred { intent, until, .. } => {
-            if let Some(open) = state.open.get_mut(intent) {
-                open.refusals += 1;
-            }
-            progress(state, *intent, Progress::Deferred { until: *until });
-        }
+        Event::Deferred { intent, until, .. } => defer(state, *intent, *until),
         Event::Uncertain { intents, .. } => {
             for intent in intents {
                 progress(state, *intent, Progress::Uncertain { since: at });
             }
         }
         Event::Cleared { intent } => progress(state, *intent, Progress::Deferred { until: at }),
-        Event::Settled { intents } => {
-            for intent in intents {
-                if let Some(open) = state.open.remove(intent) {
-                    void_round(state, &open.intent.action);
-                    node::give_back(plan, state, &open, at);
-                }
-            }
-        }
+        Event::Settled { intents } => settle(plan, state, intents, at),
         Event::Surveyed { intent, before, nodes } => {
             node::surveyed(plan, state, *before, nodes);
             answered(state, Some(*intent), nodes);
@@ -87,17 +75,12 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             node::note(state, nodes, note);
             answered(state, *intent, nodes);
         }
-        Event::Probed { intent, answers } => {
-            probed(state, *intent, answers);
-        }
+        Event::Probed { intent, answers } => probed(state, *intent, answers),
         Event::Measured { which, scope, verdict, evidence, .. } => {
             measured(plan, state, *which, *scope, *verdict, evidence, at);
         }
         Event::Judged { which, scope, verdict, evidence } => {
-            let record = gate_record(state, *which, *scope, at);
-            record.objections += u32::from(*verdict != Verdict::Pass);
-            record.judged = Some(record.judged.map_or(*verdict, |earlier| earlier.max(*verdict)));
-            record.sentence.clone_from(&evidence.sentence);
+            judged(gate_record(state, *which, *scope, at), *verdict, &evidence.sentence);
         }
         Event::Held { hold } => hold_on(state, hold),
         Event::Released { kind, accepted } => release(state, *kind, *accepted, at),
@@ -183,13 +166,37 @@ fn progress(state: &mut State, intent: IntentId, progress: Progress) {
     }
 }
 
+fn defer(state: &mut State, intent: IntentId, until: Timestamp) {
+    if let Some(open) = state.open.get_mut(&intent) {
+        open.refusals += 1;
+    }
+    progress(state, intent, Progress::Deferred { until });
+}
+
+/// Intents that nobody needs any more: their nodes go back to where they were.
+fn settle(plan: &Plan, state: &mut State, intents: &[IntentId], at: Timestamp) {
+    for intent in intents {
+        if let Some(open) = state.open.remove(intent) {
+            void_round(state, &open.intent.action);
+            node::give_back(plan, state, &open, at);
+        }
+    }
+}
+
+/// A verdict stays as bad as the worst that was said.
+fn judged(record: &mut GateRecord, verdict: Verdict, sentence: &str) {
+    record.objections += u32::from(verdict != Verdict::Pass);
+    record.judged = Some(record.judged.map_or(verdict, |earlier| earlier.max(verdict)));
+    sentence.clone_into(&mut record.sentence);
+}
+
 /// Counts how long an install took, for those to come.
 fn note_duration(state: &mut State, intent: IntentId, nodes: usize, at: Timestamp) {
     let Some(open) = state.open.get(&intent) else { return };
     if let (Action::Install { wave, .. }, Progress::Sent { at: sent, .. }) =
         (&open.intent.action, &open.progress)
     {
-        let seconds = u32::try_from(at.since(*sent).0).unwrap_or(u32::MAX);
+        let seconds = at.since(*sent).0;
         let step = seconds.div_ceil(INSTALL_STEP_SECONDS).saturating_mul(INSTALL_STEP_SECONDS);
         *state.waves[wave.at()].install_seconds.entry(step).or_default() += nodes as u32;
     }

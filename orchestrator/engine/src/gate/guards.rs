@@ -23,7 +23,7 @@ const LEAST_LOST: u32 = 2;
 /// see the same nodes again, and a level that shrinks would find the losses of the tenth hour too late.
 const LEVEL: f64 = 0.001;
 
-/// Installs on both sides without which medians are not compared.
+/// Installs on both pair without which medians are not compared.
 const LEAST_INSTALLS: u32 = 5;
 
 /// Nodes of one side, and how many of them are gone.
@@ -60,16 +60,16 @@ pub(super) fn connection(case: Case<'_>, connection: &Connection, readings: &[Re
     for reading in readings {
         match (&reading.found, reading.site) {
             (Ok(Found::Lost(lost)), Some(site)) => {
-                let Some(sides) = sites.get_mut(&site) else { continue };
+                let Some(pair) = sites.get_mut(&site) else { continue };
                 for lost in lost.iter().filter(|lost| is_lost(lost.heard_at)) {
                     let Some(node) = case.state.nodes.get(lost.node.at()) else { continue };
                     if case.plan.site_of(lost.node) != site {
                         continue;
                     }
                     if is_upgraded(node.forward) {
-                        sides.0.gone += 1;
+                        pair.0.gone += 1;
                     } else if node.touch == Touch::No {
-                        sides.1.gone += 1;
+                        pair.1.gone += 1;
                     }
                 }
             }
@@ -129,11 +129,11 @@ fn is_upgraded(forward: Forward) -> bool {
 fn population(case: Case<'_>) -> BTreeMap<SiteIndex, (Side, Side)> {
     let mut sites: BTreeMap<SiteIndex, (Side, Side)> = BTreeMap::new();
     for (index, node) in case.plan.node_indices().zip(&case.state.nodes) {
-        let sides = sites.entry(case.plan.site_of(index)).or_default();
+        let pair = sites.entry(case.plan.site_of(index)).or_default();
         if is_upgraded(node.forward) {
-            sides.0.nodes += 1;
+            pair.0.nodes += 1;
         } else if node.touch == Touch::No {
-            sides.1.nodes += 1;
+            pair.1.nodes += 1;
         }
     }
     sites.retain(|_, (upgraded, _)| upgraded.nodes > 0);
