@@ -3,6 +3,7 @@
 //! What the gate sees is what CloudWatch would give it: one value a node and minute. Each node has a level of its own, all follow the hour
 //! of the day, and a node's minutes hang together. A driver adds calls and waiting to this, and nothing to the judgement: what it hands
 //! over is the readings of the measurements that `due` asks for, and it commits what `decide` makes of them.
+#![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "hours of a day and minutes of a few")]
 
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
