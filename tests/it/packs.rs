@@ -48,7 +48,7 @@ fn a_plan_says_which_packs_it_is_made_of_and_another_pack_makes_another_plan() {
 fn what_is_wrong_in_a_pack_is_shown_in_the_pack() {
     let stage = with_pack();
     stage.write("waves.yaml", &WAVES.replace("100", "101"));
-    stage.run(&["validate", "plan.yaml"]).ended_with(3).says("waves.yaml:5:28: error[E0111]");
+    stage.run(&["validate", "plan.yaml"]).ended_with(3).says("waves.yaml:5:29: error[E0111]");
     let report = stage.run(&["validate", "plan.yaml", "--output", "json"]).ended_with(3).json();
     assert_eq!(report["files"][0]["diagnostics"][0]["span"]["line"], 5, "{report}");
     stage.run(&APPLY).ended_with(3);
