@@ -8,6 +8,7 @@ mod examples;
 mod fuzz;
 mod gates;
 mod golden;
+mod guards;
 mod health;
 mod hostile;
 mod interruption;
