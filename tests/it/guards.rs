@@ -1,6 +1,7 @@
 //! Guards that nobody has to write, and other gates in hindsight, end to end.
 
 use crate::kit::stage::Stage;
+use crate::kit::truth::Node;
 use crate::kit::worlds::{BAD, one_site, one_site_plan};
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ fn a_version_that_kills_the_agent_is_stopped_without_a_word_in_the_plan_file() {
     // What is lost cannot be given back: it ends with the list of those nodes.
     let ended = ended.ended_with(10).says("SSM has lost upgraded nodes");
     let canary = planned.wave("canary");
-    let touched: Vec<_> = stage.nodes().into_iter().filter(|node| node.was_told_to_change()).collect();
+    let touched: Vec<_> = stage.nodes().into_iter().filter(Node::was_told_to_change).collect();
     assert!(touched.iter().all(|node| canary.contains(&node.id)), "{}", ended.stderr);
 }
 
