@@ -88,7 +88,7 @@ pub fn text(waiting: &Waiting, now: Timestamp) -> String {
 /// For scripts.
 pub fn document(waiting: &Waiting) -> serde_json::Value {
     json!({
-        "kind": waiting.kind,
+        "kind": waiting.what,
         "sentence": waiting.sentence,
         "evidence": waiting.evidence,
         "deadline": waiting.deadline.map(|at| at.to_string()),

@@ -19,7 +19,7 @@ use wavetrain_model::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Waiting {
     /// In one word, for scripts.
-    pub kind: Awaited,
+    pub what: Awaited,
     /// In one sentence.
     pub sentence: String,
     /// What is known so far, sentence by sentence.
@@ -63,9 +63,9 @@ pub enum Awaited {
 }
 
 impl Waiting {
-    fn new(kind: Awaited, sentence: impl Into<String>) -> Self {
+    fn new(what: Awaited, sentence: impl Into<String>) -> Self {
         let (evidence, deadline, then, next_step) = (Vec::new(), None, None, None);
-        Self { kind, sentence: sentence.into(), evidence, deadline, then, next_step }
+        Self { what, sentence: sentence.into(), evidence, deadline, then, next_step }
     }
 
     fn until(mut self, deadline: Timestamp, then: impl Into<String>) -> Self {
@@ -88,7 +88,7 @@ impl Waiting {
 /// The one thing that the whole rollout waits for; `is_run`: whether a process carries it out at this moment.
 pub fn of_rollout(plan: &Plan, state: &State, now: Timestamp, is_run: bool) -> Waiting {
     let waiting = waited_for(plan, state, now);
-    let is_persons = matches!(waiting.kind, Awaited::Person | Awaited::Approval);
+    let is_persons = matches!(waiting.what, Awaited::Person | Awaited::Approval);
     if is_run || state.is_over() || is_persons {
         return waiting;
     }
@@ -118,7 +118,7 @@ fn running(plan: &Plan, state: &State, now: Timestamp) -> Waiting {
     // Of waves side by side one that needs a person comes first: the others go on by themselves.
     let open = plan.wave_indices().filter(|wave| is_next(plan, state, *wave));
     let mut all: Vec<Waiting> = open.map(|wave| of_wave(plan, state, now, wave)).collect();
-    all.sort_by_key(|waiting| !matches!(waiting.kind, Awaited::Person | Awaited::Approval | Awaited::Site));
+    all.sort_by_key(|waiting| !matches!(waiting.what, Awaited::Person | Awaited::Approval | Awaited::Site));
     all.into_iter().next().unwrap_or_else(|| Waiting::new(Awaited::Nothing, "it is about to end"))
 }
 

@@ -3,6 +3,7 @@
 use super::{Awaited, Waiting, counted, gate, held, is_gate_hold, open_command};
 use crate::decide::gate::{is_done, is_passed};
 use crate::decide::wave::{has_work, scope_of};
+use crate::gate::concerns;
 use crate::people;
 use wavetrain_model::approval::Subject;
 use wavetrain_model::gate::{Scope, Verdict, Which};
@@ -38,7 +39,7 @@ fn waiting(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex) -> Waiti
         let first = of(plan, state, now, *missing);
         let name = plan.wave_name(*missing);
         return Waiting {
-            kind: Awaited::Wave,
+            what: Awaited::Wave,
             evidence: vec![format!("wave {name}: {}", first.sentence)],
             sentence: format!("waits until wave {name} passed"),
             ..first
@@ -227,6 +228,7 @@ pub(super) fn answers(
 }
 
 fn judges(plan: &Plan, wave: WaveIndex) -> impl Iterator<Item = (GateIndex, &Gate)> {
-    let gates = plan.spec.gates.iter().enumerate().filter(move |(_, spec)| spec.judges(wave));
+    let gates = plan.spec.gates.iter().enumerate();
+    let gates = gates.filter(move |(_, spec)| spec.judges(wave) && concerns(plan, spec, wave));
     gates.map(|(index, spec)| (GateIndex(index as u16), spec))
 }

@@ -12,3 +12,4 @@ mod recovery;
 mod rollback;
 mod rollout;
 mod seeds;
+mod waiting;
