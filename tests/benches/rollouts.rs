@@ -8,7 +8,7 @@ mod gauge;
 mod trial;
 
 use gauge::{Figure, Target};
-use trial::{COMPARE, ERRORS, LATENCY, Metric, failed, plan_with, threshold};
+use trial::{COMPARE, ERRORS, LATENCY, Metric, count, plan_with, threshold};
 
 const ROLLOUTS: u32 = 1_000;
 
@@ -34,21 +34,24 @@ fn main() {
 fn judge(what: &str, metric: Metric, gate: &str, file: &str, regressions: &[f64], level: Target) {
     let plan = plan_with(file);
     let seeds = u64::from(ROLLOUTS);
-    let percent = |count: u32| 100.0 * f64::from(count) / f64::from(ROLLOUTS);
-    let on = |text: &str| format!("{ROLLOUTS} rollouts, {what} {text}");
-    let (alarms, _) = failed(&plan, metric, 1.0, 0..seeds);
-    let measured = format!("false alarms: {gate}");
-    Figure { measured: &measured, on: &on("healthy"), value: percent(alarms), unit: "%", target: level }
-        .print();
+    let print = |measured: &str, on: &str, rollouts: u32, target| {
+        let (measured, on) = (format!("{measured}: {gate}"), format!("{ROLLOUTS} rollouts, {what} {on}"));
+        let value = 100.0 * f64::from(rollouts) / f64::from(ROLLOUTS);
+        Figure { measured: &measured, on: &on, value, unit: "%", target }.print();
+    };
+    let healthy = count(&plan, metric, 1.0, 0..seeds);
+    print("false alarms", "healthy", healthy.failed, level);
+    print("undecided", "healthy", healthy.held, Target::None);
     for (at, times) in regressions.iter().enumerate() {
         let from = seeds * (at as u64 + 1);
-        let (caught, median) = failed(&plan, metric, *times, from..from + seeds);
-        let on = on(&format!("{:+.0} %", (times - 1.0) * 100.0));
-        let (missed, delay) = (format!("missed: {gate}"), format!("delay: {gate}"));
-        let target = Target::None;
-        Figure { measured: &missed, on: &on, value: percent(ROLLOUTS - caught), unit: "%", target }.print();
-        if let Some(minutes) = median {
-            Figure { measured: &delay, on: &on, value: minutes.into(), unit: "min", target }.print();
+        let regressed = count(&plan, metric, *times, from..from + seeds);
+        let on = format!("{:+.0} %", (times - 1.0) * 100.0);
+        print("missed", &on, regressed.passed, Target::None);
+        print("undecided", &on, regressed.held, Target::None);
+        if let Some(minutes) = regressed.median_minutes {
+            let (measured, on) = (format!("delay: {gate}"), format!("{ROLLOUTS} rollouts, {what} {on}"));
+            let value = minutes.into();
+            Figure { measured: &measured, on: &on, value, unit: "min", target: Target::None }.print();
         }
     }
 }

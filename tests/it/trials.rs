@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "the bench takes more")]
 mod trial;
 
-use trial::{COMPARE, ERRORS, failed, plan_with};
+use trial::{COMPARE, ERRORS, count, plan_with};
 
 const ROLLOUTS: u64 = 50;
 
@@ -12,9 +12,9 @@ const ROLLOUTS: u64 = 50;
 fn a_comparison_keeps_its_level_over_many_rollouts_and_sees_what_doubles() {
     let plan = plan_with(COMPARE);
     // At a level of 1 %, more than three of fifty happen once in six hundred times.
-    let (alarms, _) = failed(&plan, ERRORS, 1.0, 0..ROLLOUTS);
-    assert!(alarms <= 3, "{alarms} false alarms in {ROLLOUTS} healthy rollouts");
-    let (caught, minutes) = failed(&plan, ERRORS, 2.0, ROLLOUTS..2 * ROLLOUTS);
-    assert!(caught >= 48, "{caught} of {ROLLOUTS} regressions seen");
-    assert!(minutes.is_some_and(|minutes| minutes < 30), "half of them only after {minutes:?} minutes");
+    let healthy = count(&plan, ERRORS, 1.0, 0..ROLLOUTS);
+    assert!(healthy.failed <= 3, "{healthy:?} of {ROLLOUTS} healthy rollouts");
+    let regressed = count(&plan, ERRORS, 2.0, ROLLOUTS..2 * ROLLOUTS);
+    assert!(regressed.failed >= 48 && regressed.passed == 0, "{regressed:?} of {ROLLOUTS} regressions");
+    assert!(regressed.median_minutes.is_some_and(|minutes| minutes < 30), "seen late: {regressed:?}");
 }

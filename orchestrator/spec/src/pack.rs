@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use wavetrain_model::guardrail::Used;
 
 /// Keys whose mappings are merged key by key: packs in their order, then the plan.
-const SECTIONS: [&str; 4] = ["limits", "rollback", "deadlines", "api"];
+const SECTIONS: [&str; 5] = ["guards", "limits", "rollback", "deadlines", "api"];
 
 /// Texts of the files read beside the plan file, for reports.
 pub type Texts = Vec<(String, Option<String>)>;

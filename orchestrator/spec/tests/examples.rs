@@ -112,3 +112,23 @@ fn what_the_readme_shows_is_valid() {
         assert!(outcome.report.diagnostics.is_empty(), "{}", render(&outcome.report));
     }
 }
+
+/// Parts of plan files lie over each other guard by guard, the plan's own on top.
+#[test]
+fn guards_of_a_pack_hold_until_the_plan_has_its_own() {
+    let folder = std::env::temp_dir().join(format!("wavetrain-guards-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let pack = "apiVersion: wavetrain/v1\npolicy:\n  guards: { duration: { enabled: no }, connection: { enabled: no } }\n";
+    std::fs::write(folder.join("guards.yaml"), pack).unwrap();
+    let names = |own: &str| {
+        let text = format!("{}{own}", using(&["guards.yaml".to_owned()]));
+        let outcome =
+            wavetrain_spec::read_with("plan.yaml", text.as_bytes(), &[], &kit::Folder(folder.clone()));
+        let rollout = outcome.rollout.unwrap_or_else(|| panic!("{}", render(&outcome.report)));
+        rollout.gates.into_iter().map(|gate| gate.name).collect::<Vec<_>>()
+    };
+    let (without, with) = (names(""), names("  guards: { connection: { limit: 5% } }\n"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(without, ["reporting"]);
+    assert_eq!(with, ["connection", "reporting"]);
+}

@@ -193,11 +193,21 @@ fn node(at: usize, now: Timestamp) -> Node {
     }
 }
 
-/// Minutes of bake after which the gate failed; None: the wave passed.
+/// What became of the wave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Condemned after so many minutes of bake.
+    Failed(u32),
+    /// The gate's deadline came while it could not tell: somebody has to look.
+    Held,
+    Passed,
+}
+
+/// How a rollout ends that this gate judges.
 ///
 /// # Panics
-/// When it neither passes nor fails in three hours: then the trial itself is wrong.
-pub fn judged(plan: &Plan, case: Case) -> Option<u32> {
+/// When it does not end in three hours: then the trial itself is wrong.
+pub fn judged(plan: &Plan, case: Case) -> Ended {
     let mut numbers = Numbers(case.seed);
     let hour = (numbers.unit() * DAY_MINUTES) as usize;
     let fleet = Fleet::new(case.seed, case.metric, case.times, hour, 180);
@@ -221,10 +231,13 @@ pub fn judged(plan: &Plan, case: Case) -> Option<u32> {
             fold(plan, &mut state, now, &Input::Tick);
         }
         if state.phase == Phase::RollingBack {
-            return Some(minute);
+            return Ended::Failed(minute);
+        }
+        if state.holds.iter().any(|hold| hold.needs_person) {
+            return Ended::Held;
         }
         if matches!(state.wave(WaveIndex(0)).phase, WavePhase::Passed { .. }) {
-            return None;
+            return Ended::Passed;
         }
     }
     let record = state.gates.iter().find(|record| record.which != Which::Install);
@@ -313,9 +326,27 @@ pub fn threshold(value: f64) -> String {
     )
 }
 
-/// Rollouts that the gate failed, and the median of its minutes.
-pub fn failed(plan: &Plan, metric: Metric, times: f64, seeds: std::ops::Range<u64>) -> (u32, Option<u32>) {
-    let mut minutes: Vec<u32> = seeds.filter_map(|seed| judged(plan, Case { seed, metric, times })).collect();
+/// How many rollouts ended in which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    pub failed: u32,
+    pub held: u32,
+    pub passed: u32,
+    /// Half of those that failed had failed after this many minutes of bake.
+    pub median_minutes: Option<u32>,
+}
+
+/// Rollouts with these seeds, judged one by one.
+pub fn count(plan: &Plan, metric: Metric, times: f64, seeds: std::ops::Range<u64>) -> Count {
+    let (mut minutes, mut held, mut passed) = (Vec::new(), 0, 0);
+    for seed in seeds {
+        match judged(plan, Case { seed, metric, times }) {
+            Ended::Failed(minute) => minutes.push(minute),
+            Ended::Held => held += 1,
+            Ended::Passed => passed += 1,
+        }
+    }
     minutes.sort_unstable();
-    (minutes.len() as u32, minutes.get(minutes.len() / 2).copied())
+    let median_minutes = minutes.get(minutes.len() / 2).copied();
+    Count { failed: minutes.len() as u32, held, passed, median_minutes }
 }

@@ -1,6 +1,6 @@
 //! Policy packs and guardrails as they are written.
 
-use super::{Api, DAY, Deadlines, Gate, Limits, MINUTE, Rollback, Wave};
+use super::{Api, DAY, Deadlines, Gate, Guards, Limits, MINUTE, Rollback, Wave};
 use crate::scalar::{Length, Text, Word};
 use crate::shape::{List, shape};
 use crate::text::{ApiVersion, Approver, CelText, Name, ZoneName};
@@ -19,11 +19,13 @@ shape! {
 
 shape! {
     /// Parts of a rollout that plan files share.
-    Policy = "a policy", anyOf ["waves", "gates", "limits", "rollback", "deadlines", "api"] {
+    Policy = "a policy", anyOf ["waves", "gates", "guards", "limits", "rollback", "deadlines", "api"] {
         /// In which order nodes get the version; a plan that has waves of its own cannot use these.
         optional waves "waves": List<Wave, 1, { limit::WAVES_PER_ROLLOUT }>;
         /// Gates, which join those of the plan.
         optional gates "gates": List<Gate, 1, { limit::GATES_PER_ROLLOUT }>;
+        /// What every rollout is guarded by.
+        optional guards "guards": Guards;
         /// How much changes at once, and how many failures are tolerated.
         optional limits "limits": Limits;
         /// What happens when something fails.
