@@ -4,7 +4,7 @@ use crate::fake::{Answer, Call, Fake, hub, ok, refusal};
 use serde_json::json;
 use wavetrain_model::id::NodeId;
 use wavetrain_model::time::Timestamp;
-use wavetrain_ports::compliance::ComplianceBook;
+use wavetrain_ports::compliance::{ComplianceBook, Item};
 use wavetrain_ports::failure::Class;
 
 const A: &str = "i-0000000000000000a";
@@ -76,4 +76,27 @@ async fn a_node_that_left_has_no_items_and_a_denied_call_is_a_failure() {
     let fake = Fake::new(|_| refusal(400, "AccessDeniedException", "not allowed"));
     let failure = fake.aws().await.summaries(&hub(), &types()).await.unwrap_err();
     assert_eq!(failure.class, Class::Denied);
+}
+
+#[tokio::test]
+async fn an_item_is_put_with_all_that_a_console_shows() {
+    let item = Item {
+        kind: "Custom:Wavetrain".to_owned(),
+        id: "agent".to_owned(),
+        title: "agent 2.0".to_owned(),
+        severity: "HIGH".to_owned(),
+        compliant: false,
+        at: Timestamp(1_700_000_000_000),
+        details: [("Version".to_owned(), "1.0".to_owned())].into(),
+    };
+    let fake = Fake::new(|_| ok("{}"));
+    fake.aws().await.put(&hub(), &NodeId::new(A), &item).await.unwrap();
+    let calls = fake.calls("PutComplianceItems");
+    let expected = json!({
+        "ResourceId": A, "ResourceType": "ManagedInstance", "ComplianceType": "Custom:Wavetrain",
+        "ExecutionSummary": {"ExecutionTime": 1_700_000_000},
+        "Items": [{"Id": "agent", "Title": "agent 2.0", "Severity": "HIGH", "Status": "NON_COMPLIANT",
+            "Details": {"Version": "1.0"}}],
+    });
+    assert_eq!((calls.len(), calls[0].json()), (1, expected));
 }
