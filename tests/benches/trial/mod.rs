@@ -137,7 +137,7 @@ pub fn plan_with(gate: &str) -> Plan {
     let file = format!(
         "apiVersion: wavetrain/v1\nrollout:\n  name: trial\n  package: {{ name: agent, owner: \"111122223333\", version: 2.0.0-1 }}\n  \
          fleet: {{ accounts: [\"111122223333\"], regions: [us-east-1] }}\n  waves:\n    - {{ name: first, percent: 25, bake: 1h }}\n    \
-         - {{ name: all, percent: 100 }}\n  gates:\n    - {gate}\n  guards: {{ connection: {{ enabled: no }}, duration: {{ enabled: no }} }}\n"
+         - {{ name: all, percent: 100 }}\n  gates:\n    - {gate}\n  deadlines: {{ wave: 1h }}\n  guards: {{ connection: {{ enabled: no }}, duration: {{ enabled: no }} }}\n"
     );
     let outcome = wavetrain_spec::read("trial.yaml", file.as_bytes());
     let spec = outcome.rollout.unwrap_or_else(|| panic!("{}", wavetrain_spec::render(&outcome.report)));

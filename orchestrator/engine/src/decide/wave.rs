@@ -246,7 +246,7 @@ fn baking(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Ti
     events
 }
 
-/// A bake that earns nothing because a gate finds no data ends there with a verdict; it must not wait for ever.
+/// A bake that earns nothing, or next to nothing, because a gate finds no data ends there with a verdict; it must not wait for ever.
 fn unmeasured(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
     for (gate, spec) in judges(plan, wave).filter(|(_, spec)| spec.check.looks()) {
         let (which, scope) = (Which::Planned(gate), scope_of(plan, gate, wave));
@@ -264,8 +264,21 @@ fn unmeasured(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now
             let evidence = gate::evidence(plan, state, gate, scope, sentence, now);
             return gate::verdict_events(plan, state, now, which, scope, Verdict::Inconclusive, evidence);
         }
+        let bake = plan.spec.waves[wave.at()].bake;
+        if now >= overdue(plan, wave, asked) {
+            let said = record.map_or("never measured", |record| record.sentence.as_str());
+            let sentence = format!("a bake of {bake} is not over {} later: {said}", plan.spec.deadlines.wave);
+            let evidence = gate::evidence(plan, state, gate, scope, sentence, now);
+            return gate::verdict_events(plan, state, now, which, scope, Verdict::Inconclusive, evidence);
+        }
     }
     Vec::new()
+}
+
+/// When a bake has lasted too long, though something is measured now and then: looks that mostly say nothing earn it so slowly that
+/// it would go on for days. `asked`: when the gate was first asked, or asked anew.
+pub(crate) fn overdue(plan: &Plan, wave: WaveIndex, asked: Timestamp) -> Timestamp {
+    asked.plus(plan.spec.waves[wave.at()].bake).plus(plan.spec.deadlines.wave)
 }
 
 /// Bake time earned since it was last counted: with gates, as much as each of them vouches for. The tempting shortcut, to count

@@ -2,8 +2,8 @@
 
 use super::{Awaited, Waiting, counted, gate, held, is_gate_hold, open_command};
 use crate::decide::gate::{is_done, is_passed};
-use crate::decide::wave::{has_work, scope_of};
-use crate::gate::concerns;
+use crate::decide::wave::{has_work, overdue, scope_of};
+use crate::gate::{concerns, first_look};
 use crate::people;
 use wavetrain_model::approval::Subject;
 use wavetrain_model::gate::{Scope, Verdict, Which};
@@ -176,10 +176,17 @@ fn bake_left(
     let Some((_, index, spec)) = slowest else { return waiting };
     let scope = scope_of(plan, index, wave);
     let looks = gate::in_scope(plan, state, (index, scope, since), None);
-    let measured = state.gate(Which::Planned(index), scope).and_then(|record| record.last_measured_at);
-    let asked = since.max(state.taken_up_at);
-    let deadline = measured.map_or(asked, |at| at.max(asked)).plus(spec.deadline);
-    let then = format!("without any measurement gate {} is inconclusive", spec.name);
+    let gate = state.gate(Which::Planned(index), scope);
+    let asked = since.max(state.taken_up_at).plus(first_look(spec));
+    let asked = gate.map_or(asked, |record| record.first_at.max(asked));
+    let silent = gate.and_then(|record| record.last_measured_at).map_or(asked, |at| at.max(asked));
+    let (silent, late) = (silent.plus(spec.deadline), overdue(plan, wave, asked));
+    let deadline = silent.min(late);
+    let then = if silent <= late {
+        format!("without any measurement gate {} is inconclusive", spec.name)
+    } else {
+        format!("a bake that is not over then is inconclusive by gate {}", spec.name)
+    };
     waiting.until(deadline, then).seen([looks.sentence]).seen(looks.evidence)
 }
 

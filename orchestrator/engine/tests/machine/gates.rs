@@ -141,6 +141,26 @@ fn no_data_never_passes_and_ends_in_a_hold_at_the_deadline() {
     assert!(hold.reason.contains("no such metric has data"), "{}", hold.reason);
 }
 
+/// Each look that sees something puts the end of the silence off; together they earn a bake of ten minutes in eight hours.
+#[test]
+fn a_bake_that_is_earned_by_a_few_looks_only_ends_at_a_deadline_too() {
+    let mut cloud = Cloud::new(plan(&[5, 5], |spec: &mut spec::Rollout| {
+        spec.gates = vec![metric_gate()];
+        spec.waves[0].bake = Seconds::minutes(10);
+        spec.deadlines.wave = Seconds::hours(3);
+    }));
+    let began = cloud.state.updated_at;
+    cloud.metrics = Some(Box::new(|measurement| {
+        let sees = (measurement.window.until.0 / 60_000) % 50 == 0;
+        Ok(Found::Series(if sees { vec![series(measurement, 3.0)] } else { Vec::new() }))
+    }));
+    cloud.run_until_over();
+    assert!(!passed(&cloud.state, 0));
+    let hold = &cloud.state.holds[0];
+    assert!(hold.reason.contains("a bake of 10m is not over 3h later"), "{}", hold.reason);
+    assert!(record(&cloud).passes > 0 && hold.since.since(began) > Seconds::hours(3));
+}
+
 #[test]
 fn partial_data_may_fail_but_never_pass() {
     for (value, verdict) in [(8.0, Verdict::Fail), (3.0, Verdict::Inconclusive)] {

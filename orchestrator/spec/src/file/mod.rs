@@ -274,7 +274,8 @@ shape! {
         defaulted delivery "delivery": Length<DELIVERY_MIN, DELIVERY_MAX> = "30m";
         /// A command that says nothing for this much longer has an unknown outcome.
         defaulted execution "execution": Length<MINUTE, { 7 * DAY }> = "2h";
-        /// A wave that has not ended by then: its remaining nodes are undelivered.
+        /// A wave whose nodes have not all begun by then: the others are undelivered. A bake that lasts this much longer than it should
+        /// is inconclusive.
         defaulted wave "wave": Length<MINUTE, { 90 * DAY }> = "12h";
         /// Nobody answers a hold by then: the rollout ends and nodes stay as they are.
         defaulted hold "hold": Length<MINUTE, YEAR> = "24h";
