@@ -15,7 +15,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("aws", &["model", "ports"]),
     ("sim", &["model", "ports"]),
     ("signals", &["model", "ports"]),
-    ("cli", &["model", "spec", "engine", "ports", "store", "driver", "aws", "sim", "signals"]),
+    ("package", &["model", "spec"]),
+    ("cli", &["model", "spec", "engine", "ports", "store", "driver", "aws", "sim", "signals", "package"]),
     ("tests", &["model", "spec", "engine", "ports", "store", "driver", "sim"]),
 ];
 
@@ -32,6 +33,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("petgraph", &["engine", "spec"]),
     ("cel", &["model"]),
+    ("zip", &["package"]),
     ("reqwest", &["signals"]),
     ("rustls", &["signals"]),
     ("prometheus", &["driver"]),

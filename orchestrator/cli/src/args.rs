@@ -1,5 +1,9 @@
 //! The command line as clap reads it.
 
+mod package;
+
+pub use package::Package;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -113,6 +117,8 @@ pub enum SchemaKind {
     Policy,
     /// Files of guardrails.
     Guardrails,
+    /// Files that say what a package is made of.
+    Package,
 }
 
 /// What `apply` does when everything waits for a person.
@@ -285,6 +291,9 @@ pub enum Command {
     /// Package versions that no rollout may install.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Make Distributor packages.
+    #[command(subcommand)]
+    Package(Package),
     /// A simulated AWS to try everything out.
     #[command(subcommand)]
     Sim(Sim),

@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod plan;
 pub mod planted;
 pub mod quantity;
+pub mod recipe;
 pub mod spec;
 pub mod state;
 pub mod time;

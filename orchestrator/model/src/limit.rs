@@ -62,3 +62,18 @@ pub const REPORT_SKEW_SECONDS: u32 = 5 * 60;
 
 /// Bytes of a signed report.
 pub const REPORT_BYTES: usize = 65_536;
+
+/// Files attached to one version of a package (Distributor).
+pub const ATTACHMENTS_PER_VERSION: usize = 20;
+
+/// Bytes of one attached file (Distributor).
+pub const ATTACHMENT_BYTES: u64 = 1 << 30;
+
+/// Bytes of all files of one version (Distributor).
+pub const VERSION_BYTES: u64 = 20 << 30;
+
+/// Files in all zips of one version (Distributor).
+pub const FILES_PER_VERSION: usize = 1_000;
+
+/// Bytes of a manifest: it is the content of the package's document (SSM).
+pub const MANIFEST_BYTES: usize = 64 << 10;

@@ -294,6 +294,25 @@ codes! {
     "Guardrails of one file need different names, because the log speaks of them by name. Guardrails of \
      different files may share a name: both hold."
 
+    // E10: packages
+    ZIP_NAME "E1001"
+    "A zip is attached to the package's document under its file name: 3 to 128 letters, digits, `.`, `_` and `-`, \
+     ending in `.zip`."
+    SOURCE_FOLDER "E1002"
+    "The contents of a zip come from folders beside `package.yaml` or below it. Absolute paths and `..` are refused: \
+     the same folder must give the same package on every machine."
+    PLATFORM_CODE "E1003"
+    "Manifests name platforms as the SSM agent does, in lower case: `amazon`, `ubuntu`, `debian`, `redhat`, `suse`, \
+     `windows` and so on, with versions as the system's own `VERSION_ID` has them, such as `22.04`, or `9.*`, or \
+     `_any`."
+    SERVED_TWICE "E1004"
+    "Two zips are given for the same platform, version and architecture. A manifest has one file for each."
+    FINDING_CODE "E1005"
+    "`accept` lists findings of `wavetrain package lint` by their codes, such as L0301. Other problems cannot be \
+     accepted."
+    FINDING_TWICE "E1006"
+    "A finding is accepted once for the whole package; the second entry has no effect."
+
     // Warnings
     NO_PROBE "W0201"
     "SSM's word for an install is an exit code: a script that exits 0 without installing anything counts as \

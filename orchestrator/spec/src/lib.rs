@@ -37,6 +37,7 @@ use problem::Problems;
 use shape::Shape;
 use wavetrain_model::diagnostic::Report;
 use wavetrain_model::guardrail::{Guardrail, Used};
+use wavetrain_model::recipe::Recipe;
 use wavetrain_model::spec::{Gate, Rollout};
 
 /// The format that this crate reads.
@@ -161,20 +162,54 @@ pub fn read_gates(path: &str, bytes: &[u8], waves: &[&str]) -> GatesOutcome {
     GatesOutcome { gates: gates.filter(|_| !report.has_errors()), report }
 }
 
+/// What became of a `package.yaml`.
+#[derive(Debug, Clone)]
+pub struct RecipeOutcome {
+    /// What the package is made of; None when the report has errors.
+    pub recipe: Option<Recipe>,
+    /// Errors and warnings, with the text they point into.
+    pub report: Report,
+}
+
+/// Reads a `package.yaml`. Arguments as for [`read`].
+pub fn read_recipe(path: &str, bytes: &[u8]) -> RecipeOutcome {
+    let mut problems = Problems::of(Kind::Package);
+    let text = source::text(bytes, &mut problems);
+    let recipe = text.and_then(|text| {
+        let node = source::document(text, &mut problems)?;
+        check::recipe(file::PackageFile::read(&node, &mut problems)?, &mut problems)
+    });
+    let report = Report {
+        path: path.to_owned(),
+        text: text.map(str::to_owned),
+        diagnostics: problems.into_diagnostics().swap_remove(0),
+    };
+    RecipeOutcome { recipe: recipe.filter(|_| !report.has_errors()), report }
+}
+
+/// Whether a package of a customer can have this name.
+pub fn is_package_name(name: &str) -> bool {
+    use scalar::Rule as _;
+    text::PackageName::holds(name) && check::reserved_prefix(name).is_none()
+}
+
 /// Every code with its explanation, in order.
 pub fn codes() -> &'static [(&'static str, &'static str)] {
     code::ALL
 }
 
 /// Files that have a JSON Schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {
     /// Plan files.
+    #[default]
     Plan,
     /// Policy packs.
     Policy,
     /// Files of guardrails.
     Guardrails,
+    /// Files that say what a package is made of.
+    Package,
 }
 
 /// The JSON Schema of plan files (draft 2020-12), for editors and other programs. It says what single values
@@ -190,6 +225,7 @@ pub fn schema_of(kind: Kind) -> serde_json::Value {
         Kind::Plan => ("wavetrain plan file", file::PlanFile::schema(&mut generator)),
         Kind::Policy => ("wavetrain policy file", file::PolicyFile::schema(&mut generator)),
         Kind::Guardrails => ("wavetrain guardrail file", file::GuardrailFile::schema(&mut generator)),
+        Kind::Package => ("wavetrain package file", file::PackageFile::schema(&mut generator)),
     };
     let mut definitions = generator.take_definitions(true);
     if let Some(rollout) = definitions.get_mut("Rollout").and_then(|rollout| rollout.as_object_mut()) {

@@ -1,5 +1,6 @@
 //! Collects what is wrong with a file, so that all of it can be reported at once.
 
+use crate::Kind;
 use crate::code::{self, Code};
 use crate::home::{self, Homes};
 use std::cell::OnceCell;
@@ -30,9 +31,16 @@ pub struct Problems {
     warnings: usize,
     dropped: usize,
     homes: OnceCell<Homes>,
+    /// What kind of file the first one is.
+    kind: Kind,
 }
 
 impl Problems {
+    /// Of a file that is not a plan file.
+    pub fn of(kind: Kind) -> Self {
+        Self { kind, ..Self::default() }
+    }
+
     /// Notes something that refuses the file.
     pub fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.note(code, Severity::Error, Some(span), message.into(), help.into());
@@ -112,7 +120,7 @@ impl Problems {
         if self.kept.len() >= KEPT {
             return None;
         }
-        self.homes.get_or_init(|| home::homes(&crate::schema())).get(key).map(String::as_str)
+        self.homes.get_or_init(|| home::homes(&crate::schema_of(self.kind))).get(key).map(String::as_str)
     }
 
     /// Whether the file is refused.
@@ -130,6 +138,7 @@ impl Problems {
     /// How the file that is being read should begin.
     pub fn beginning(&self) -> &'static str {
         match self.file {
+            0 if self.kind == Kind::Package => "begin with `apiVersion: wavetrain/v1` and a `package`",
             0 => "begin with `apiVersion: wavetrain/v1` and a `rollout`",
             _ => "begin with `apiVersion: wavetrain/v1` and a `policy`, or `guardrails`",
         }

@@ -8,8 +8,9 @@ use crate::shape::{Shape, scalar};
 use crate::tree::Node;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use wavetrain_model::expression::LONGEST;
-use wavetrain_model::fleet::Platform;
+use wavetrain_model::fleet::{Architecture, Platform};
 use wavetrain_model::guardrail::{Effect, Moment};
+use wavetrain_model::recipe::ANY;
 use wavetrain_model::spec::{InstallMode, InsufficientData, Per, Reaction, Worse};
 
 macro_rules! rule {
@@ -226,6 +227,44 @@ rule! {
     MessageText = "a message", TEXT, "^[^\\x00-\\x1f]{1,300}$",
     "write one line of 1 to 300 characters",
     |text| !text.trim().is_empty() && consists_of(text, 1, 300, |character| !character.is_control())
+}
+
+rule! {
+    /// `Name` of an attachment, restricted to zips.
+    ZipName = "the name of a zip", ZIP_NAME, "^[A-Za-z0-9._-]{1,124}\\.zip$",
+    "use 3 to 128 letters, digits, `.`, `_` and `-`, ending in `.zip`",
+    |text| text.strip_suffix(".zip").is_some_and(|stem| consists_of(stem, 1, 124, is_plain))
+}
+
+rule! {
+    /// A folder beside `package.yaml` or below it.
+    SourceFolder = "a folder beside this file", SOURCE_FOLDER, "^[^\\x00-\\x1f\\\\/][^\\x00-\\x1f\\\\]{0,255}$",
+    "write a path such as `linux` or `payload/linux`, without `..` and with `/` between folders",
+    |text| consists_of(text, 1, 256, |character| !character.is_control() && character != '\\' && character != ':')
+        && text.trim_end_matches('/').split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+}
+
+rule! {
+    /// Key of a manifest's `packages`.
+    PlatformCode = "a platform code", PLATFORM_CODE, "^[a-z_][a-z0-9_.-]{0,63}$",
+    "write a code such as `amazon`, `ubuntu`, `debian`, `redhat`, `suse` or `windows`, in lower case",
+    |text| consists_of(text, 1, 64, |character| is_plain(character) && !character.is_ascii_uppercase())
+        && text.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+}
+
+rule! {
+    /// Key below a platform.
+    PlatformVersion = "a platform's version", PLATFORM_CODE, "^[A-Za-z0-9._*-]{1,64}$",
+    "write the system's `VERSION_ID` in quotes, such as `\"22.04\"`, a family such as `\"9.*\"`, or `_any`",
+    |text| consists_of(text, 1, 64, |character| is_plain(character) || character == '*')
+        && text.strip_suffix(".*").unwrap_or(text).bytes().all(|byte| byte != b'*')
+}
+
+rule! {
+    /// Code of a finding of `package lint`.
+    FindingCode = "the code of a finding", FINDING_CODE, "^L[0-9]{4}$",
+    "write a code that `wavetrain package lint` prints, such as `L0301`",
+    |text| text.strip_prefix('L').is_some_and(|rest| consists_of(rest, 4, 4, |digit| digit.is_ascii_digit()))
 }
 
 rule! {
@@ -448,6 +487,20 @@ impl Vocabulary for Effect {
 /// macOS is missing on purpose: Distributor does not install there.
 impl Vocabulary for Platform {
     const WORDS: &'static [(&'static str, Self)] = &[("linux", Self::Linux), ("windows", Self::Windows)];
+}
+
+impl Vocabulary for Architecture {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("x86_64", Self::X86_64), ("arm64", Self::Arm64), ("386", Self::X86)];
+}
+
+/// An architecture as the key of a manifest, which may stand for any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArchitectureKey(pub &'static str);
+
+impl Vocabulary for ArchitectureKey {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("x86_64", Self("x86_64")), ("arm64", Self("arm64")), ("386", Self("386")), (ANY, Self(ANY))];
 }
 
 /// A platform's word.

@@ -1,5 +1,5 @@
-//! What a person reads about a bad plan file: every folder of `bad/` holds a `plan.yaml` and the `expect.txt`
-//! that it leads to. Adding a case is adding a folder; `UPDATE_GOLDEN=1` writes what is said now.
+//! What a person reads about a bad plan file: every folder of `bad/` holds a `plan.yaml` (or a
+//! `package.yaml`) and the `expect.txt` that it leads to. Adding a case is adding a folder; `UPDATE_GOLDEN=1` writes what is said now.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test reads files and may panic
 

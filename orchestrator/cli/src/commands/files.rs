@@ -76,6 +76,7 @@ pub fn schema(context: &Context, kind: SchemaKind) -> Result<Exit, Stop> {
         SchemaKind::Plan => Kind::Plan,
         SchemaKind::Policy => Kind::Policy,
         SchemaKind::Guardrails => Kind::Guardrails,
+        SchemaKind::Package => Kind::Package,
     };
     context.console.json(&wavetrain_spec::schema_of(kind))?;
     Ok(Exit::Done)

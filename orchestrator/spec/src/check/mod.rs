@@ -12,10 +12,13 @@ mod metrics;
 mod nodes;
 mod package;
 mod population;
+mod recipe;
 mod servers;
 mod waves;
 
 pub use guardrails::check as guardrails;
+pub use package::reserved_prefix;
+pub use recipe::check as recipe;
 
 use crate::code;
 use crate::file;

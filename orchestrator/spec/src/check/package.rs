@@ -53,9 +53,14 @@ pub fn check(written: Option<Placed<file::Package>>, problems: &mut Problems) ->
     Some(CheckedPackage { value, name_span })
 }
 
-fn reserved(name: &str, span: Span, problems: &mut Problems) {
+/// The beginning of a name that belongs to AWS.
+pub fn reserved_prefix(name: &str) -> Option<&'static str> {
     let lower = name.to_lowercase();
-    if let Some(prefix) = RESERVED.iter().find(|prefix| lower.starts_with(**prefix)) {
+    RESERVED.into_iter().find(|prefix| lower.starts_with(prefix))
+}
+
+pub fn reserved(name: &str, span: Span, problems: &mut Problems) {
+    if let Some(prefix) = reserved_prefix(name) {
         problems.error(
             code::RESERVED_NAME,
             span,
@@ -65,7 +70,7 @@ fn reserved(name: &str, span: Span, problems: &mut Problems) {
     }
 }
 
-fn arguments_size(arguments: &BTreeMap<String, String>, span: Span, problems: &mut Problems) {
+pub fn arguments_size(arguments: &BTreeMap<String, String>, span: Span, problems: &mut Problems) {
     let size = serde_json::Value::from_iter(arguments.clone()).to_string().chars().count();
     if size > ARGUMENTS {
         problems.error(

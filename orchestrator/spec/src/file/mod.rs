@@ -14,10 +14,12 @@ use wavetrain_model::spec::{InstallMode, Reaction};
 mod gate;
 mod guards;
 mod policy;
+mod recipe;
 
 pub use gate::{Alarms, Compare, Compliance, GATE_KINDS, Gate, Http, Metric, NodeProbe, Prometheus, Query};
 pub use guards::Guards;
 pub use policy::{Guardrail, GuardrailFile, PolicyFile};
+pub use recipe::{Accepted, Machine, PackageFile, Serves, Zip};
 
 /// Seconds in a minute, an hour, a day; a year bounds every length of time.
 const MINUTE: u32 = 60;

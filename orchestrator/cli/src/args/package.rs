@@ -1,0 +1,30 @@
+//! `wavetrain package …`.
+
+use super::Format;
+use clap::Subcommand;
+use std::path::PathBuf;
+
+/// Make Distributor packages.
+#[derive(Debug, Subcommand)]
+pub enum Package {
+    /// Write a commented package.yaml with scripts for Linux and Windows. Never overwrites a file.
+    Init {
+        /// Directory to write into; created if it is not there.
+        path: PathBuf,
+        /// Name of the package; the directory's unless given.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Build the zips and the manifest of a version: the same files give the same bytes, on every machine.
+    Build {
+        /// Directory with a package.yaml.
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// Directory to build into; an earlier build there is replaced. Unless given: dist/VERSION beside package.yaml.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        output: Format,
+    },
+}
