@@ -21,6 +21,7 @@ pub fn event(plan: &Plan, event: &Event) -> bool {
         | Event::WavePassed { wave }
         | Event::WaveFailed { wave }
         | Event::GuardrailApproved { wave, .. }
+        | Event::GuardrailRejected { wave, .. }
         | Event::Guarded { wave: Some(wave), .. }
         | Event::Held { hold: Hold { kind: Kind::Guardrail(wave), .. } } => fit.wave(*wave),
         Event::Approved { wave, gate, before, .. } => {

@@ -42,6 +42,7 @@ pub fn is_decision(event: &Event) -> bool {
         | Event::Approved { .. }
         | Event::Guarded { .. }
         | Event::GuardrailApproved { .. }
+        | Event::GuardrailRejected { .. }
         | Event::GuardrailsAdded { .. }
         | Event::Rejected { .. }
         | Event::Reported { .. }
@@ -88,6 +89,7 @@ fn facts(plan: &Plan, event: &Event) -> Facts {
         | Event::Rejected { subject: Subject { wave, .. }, .. }
         | Event::Guarded { wave: Some(wave), .. }
         | Event::GuardrailApproved { wave, .. }
+        | Event::GuardrailRejected { wave, .. }
         | Event::Measured { scope: Scope::Wave(wave) | Scope::Blocker(wave), .. }
         | Event::Judged { scope: Scope::Wave(wave) | Scope::Blocker(wave), .. } => Some(*wave),
         Event::Intended { intent } => wave_of(&intent.action),
@@ -173,9 +175,10 @@ pub fn sentence(plan: &Plan, entry: &Entry) -> String {
         Event::Reported { gate, .. } => {
             format!("a signed report came in for gate {}", plan.spec.gates[gate.at()].name)
         }
-        Event::Guarded { .. } | Event::GuardrailApproved { .. } | Event::GuardrailsAdded { .. } => {
-            guarded(plan, &entry.event)
-        }
+        Event::Guarded { .. }
+        | Event::GuardrailApproved { .. }
+        | Event::GuardrailRejected { .. }
+        | Event::GuardrailsAdded { .. } => guarded(plan, &entry.event),
         Event::SiteFailed { site, message } => {
             format!("{} does not answer: {message}", site_name(plan, *site))
         }
@@ -198,8 +201,14 @@ fn guarded(plan: &Plan, event: &Event) -> String {
                 if *decision == Decision::Allow { String::new() } else { format!(" [{require}; {values}]") };
             format!("{sentence}: it {} {what}{why}", decision.word())
         }
-        Event::GuardrailApproved { wave, by, .. } => {
-            format!("wave {} approved by {by}, as a guardrail asks", plan.wave_name(*wave))
+        Event::GuardrailApproved { wave, by, evidence, typed_by, .. } => {
+            let (wave, by, shown) =
+                (plan.wave_name(*wave), person(by, typed_by.as_deref()), shown(evidence.as_ref()));
+            format!("wave {wave} approved by {by}{shown}, as a guardrail asks")
+        }
+        Event::GuardrailRejected { wave, by, reason, typed_by, .. } => {
+            let (wave, by) = (plan.wave_name(*wave), person(by, typed_by.as_deref()));
+            format!("wave {wave} rejected by {by}, whom a guardrail asks: {reason}")
         }
         Event::GuardrailsAdded { guardrails } => {
             let names: Vec<&str> = guardrails.iter().map(|guardrail| guardrail.name.as_str()).collect();
@@ -207,6 +216,19 @@ fn guarded(plan: &Plan, event: &Event) -> String {
         }
         other => other.word().replace('_', " "),
     }
+}
+
+/// In whose name, and who typed that, if it is somebody else.
+fn person(by: &str, typed_by: Option<&str>) -> String {
+    match typed_by {
+        Some(typed_by) if typed_by != by => format!("{by} (typed by {typed_by})"),
+        _ => by.to_owned(),
+    }
+}
+
+fn shown(evidence: Option<&Digest>) -> String {
+    let short = evidence.and_then(|evidence| evidence.as_str().get(..12));
+    short.map_or_else(String::new, |short| format!(" on evidence {short}"))
 }
 
 /// What a person said.
@@ -220,16 +242,14 @@ fn word(plan: &Plan, event: &Event) -> String {
             (Some(gate), false) => format!("wave {wave} (gate {gate})"),
         }
     };
-    let shown = |evidence: Option<&Digest>| {
-        let short = evidence.and_then(|evidence| evidence.as_str().get(..12));
-        short.map_or_else(String::new, |short| format!(" on evidence {short}"))
-    };
     match event {
-        Event::Approved { wave, by, gate, before, evidence } => {
+        Event::Approved { wave, by, gate, before, evidence, typed_by } => {
             let subject = Subject { wave: *wave, gate: *gate, before: *before };
+            let by = person(by, typed_by.as_deref());
             format!("{} approved by {by}{}", about(subject), shown(evidence.as_ref()))
         }
-        Event::Rejected { subject, by, evidence, reason } => {
+        Event::Rejected { subject, by, evidence, reason, typed_by } => {
+            let by = person(by, typed_by.as_deref());
             format!("{} rejected by {by}{}: {reason}", about(*subject), shown(Some(evidence)))
         }
         other => other.word().replace('_', " "),

@@ -2,24 +2,23 @@
 
 mod node;
 mod queue;
+mod words;
 
 use crate::gate::first_look;
 use std::collections::BTreeMap;
-use wavetrain_model::approval::{Given, Subject};
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::fleet::Platform;
 use wavetrain_model::gate::{Evidence, Probed, Scope, Verdict, Which};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Intent};
-use wavetrain_model::limit::{GUARDRAILS_PER_ROLLOUT, NODES_PER_COMMAND, REPORT_SKEW_SECONDS};
+use wavetrain_model::limit::NODES_PER_COMMAND;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Bug;
 use wavetrain_model::spec::Gate;
 use wavetrain_model::state::{
-    GateRecord, GuardRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, Round, State,
-    WavePhase,
+    GateRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, Round, State, WavePhase,
 };
 use wavetrain_model::time::Timestamp;
 
@@ -85,10 +84,13 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::Held { hold } => hold_on(state, hold),
         Event::Released { kind, accepted } => release(state, *kind, *accepted, at),
         Event::Approved { .. } | Event::Rejected { .. } | Event::Reported { .. } => {
-            told(state, &entry.event, at);
+            words::told(state, &entry.event, at);
         }
-        Event::Guarded { .. } | Event::GuardrailApproved { .. } | Event::GuardrailsAdded { .. } => {
-            guarded(state, &entry.event);
+        Event::Guarded { .. }
+        | Event::GuardrailApproved { .. }
+        | Event::GuardrailRejected { .. }
+        | Event::GuardrailsAdded { .. } => {
+            words::guarded(state, &entry.event);
         }
         Event::SiteFailed { site, .. } => state.sites[site.at()].errors += 1,
         Event::SiteAnswered { site } => site_answered(state, *site, at),
@@ -124,27 +126,6 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
 fn start(state: &mut State, entry: &Entry) {
     state.started_at = entry.at;
     state.started_by.clone_from(&entry.actor);
-}
-
-/// What somebody said, or sent.
-fn told(state: &mut State, event: &Event, at: Timestamp) {
-    let (subject, by, evidence, refusal) = match event {
-        Event::Approved { wave, by, gate, before, evidence } => {
-            (Subject { wave: *wave, gate: *gate, before: *before }, by, evidence.clone(), None)
-        }
-        Event::Rejected { subject, by, evidence, reason } => {
-            (*subject, by, Some(evidence.clone()), Some(reason.clone()))
-        }
-        Event::Reported { nonce, signed_at, .. } => {
-            // What is older could not be sent again: it would be refused for its age.
-            let oldest = Timestamp(at.0 - 2 * i64::from(REPORT_SKEW_SECONDS) * 1000);
-            state.nonces.retain(|_, signed_at| *signed_at >= oldest);
-            state.nonces.insert(nonce.clone(), *signed_at);
-            return;
-        }
-        _ => return,
-    };
-    state.given.push(Given { subject, by: by.clone(), at, evidence, refusal });
 }
 
 /// Whatever was being handed to AWS when the process died may or may not have arrived. The settle time starts now, not when
@@ -423,31 +404,6 @@ fn hold_on(state: &mut State, hold: &Hold) {
     state.holds.sort_by_key(|hold| hold.kind);
 }
 
-fn guarded(state: &mut State, event: &Event) {
-    match event {
-        Event::Guarded { guardrail, wave, decision, .. } => {
-            // Whoever agreed before agreed to something else.
-            state.guarded.retain(|record| (record.guardrail, record.wave) != (*guardrail, *wave));
-            state.guarded.push(GuardRecord {
-                guardrail: *guardrail,
-                wave: *wave,
-                decision: *decision,
-                approved_by: Vec::new(),
-            });
-        }
-        Event::GuardrailApproved { guardrail, wave, by } => {
-            let is_it =
-                |record: &&mut GuardRecord| record.guardrail == *guardrail && record.wave == Some(*wave);
-            state.guarded.iter_mut().filter(is_it).for_each(|record| record.approved_by.push(by.clone()));
-        }
-        Event::GuardrailsAdded { guardrails } => {
-            let room = GUARDRAILS_PER_ROLLOUT.saturating_sub(state.guardrails.len());
-            state.guardrails.extend(guardrails.iter().take(room).cloned());
-        }
-        _ => {}
-    }
-}
-
 fn site_answered(state: &mut State, site: SiteIndex, at: Timestamp) {
     if state.holds.iter().any(|hold| hold.kind.site() == Some(site)) {
         state.sites[site.at()].answering_since = at;
@@ -480,10 +436,6 @@ fn release(state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {
         record.consecutive_errors = 0;
         record.first_at = at;
     }
-    // A person who said no was heard; whoever is asked again is asked by a person.
-    state
-        .given
-        .retain(|given| given.refusal.is_none() || given.subject.gate.map(Which::Planned) != Some(which));
     if which == Which::Install {
         state.install_accepted = true;
         state.accepted_failures = state.tally.failures();

@@ -99,9 +99,12 @@ pub enum Order {
         /// The gate that asks; None: whoever asks about this wave now.
         #[serde(default)]
         gate: Option<GateIndex>,
-        /// Digest of the evidence that was shown; refused if it is another one now.
+        /// Digest of the evidence that was shown; refused without one, and if it is another one now.
         #[serde(default)]
         evidence: Option<Digest>,
+        /// The account that it was typed with, as the operating system says.
+        #[serde(default)]
+        typed_by: Option<String>,
     },
     /// Says no to a wave. After it settled that is a failed gate, before it begins the wave goes on waiting.
     Reject {
@@ -115,6 +118,9 @@ pub enum Order {
         evidence: Option<Digest>,
         /// Why, as stated.
         reason: String,
+        /// The account that it was typed with, as the operating system says.
+        #[serde(default)]
+        typed_by: Option<String>,
     },
     /// What a signed report says about a gate that waits for one.
     Report(Callback),

@@ -3,7 +3,7 @@
 //! For: the driver, which calls three functions in a circle, and everything that explains or rehearses a rollout.
 //! Must not know: clocks, randomness, AWS, storage, tokio. Time comes in as an argument, everything else as [`input::Input`].
 //! Start at [`planner`] (fleet → plan), then [`decide`] (something happened → events), [`evolve`] (event → state) and
-//! [`due`] (state → what should be in flight). [`replay`] judges a log with other gates. [`statistics`] stands beside them and knows nothing of rollouts.
+//! [`due`] (state → what should be in flight). [`question`] is what people are asked. [`replay`] judges a log with other gates. [`statistics`] stands beside them and knows nothing of rollouts.
 
 pub mod decide;
 pub mod due;
@@ -14,6 +14,7 @@ pub mod input;
 pub mod people;
 pub mod planner;
 pub mod probe;
+pub mod question;
 pub mod replay;
 pub mod statistics;
 pub mod waiting;

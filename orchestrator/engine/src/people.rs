@@ -6,16 +6,20 @@
 //! |---|---|
 //! | somebody not named in `from`, or who started the rollout (unless `author_may_approve`) | never: refused |
 //! | the same person twice | once; the last word |
+//! | somebody who does not say what was shown | never: refused |
 //! | somebody who was shown other evidence than there is now | not any more |
 //! | somebody whose approval is older than `valid_for` | not any more |
-//! | somebody who says no | until that person says yes, whatever the evidence |
+//! | somebody who says no | until that person says yes, whatever the evidence; `resume` does not unsay it |
+//!
+//! Names are compared without capitals and blanks around them. A yes is heard once everything else has been found; a no about a
+//! guard from the first install on.
 //!
 //! The evidence is a digest of what is decided and counted, not of every sample: else no two people could ever be shown the same.
 
 use crate::planner::digest_of;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use wavetrain_model::approval::{Given, Subject};
+use wavetrain_model::approval::{Given, Subject, is_same_person, person};
 use wavetrain_model::gate::{Evidence, Scope, Verdict, Which};
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{Digest, GateIndex, WaveIndex};
@@ -139,12 +143,17 @@ pub fn is_asked(plan: &Plan, state: &State, subject: Subject) -> bool {
     if before {
         return matches!(phase, WavePhase::Blocked { .. });
     }
-    if plan.spec.gates[gate.at()].guard {
-        return matches!(phase, WavePhase::Open { .. } | WavePhase::Baking { .. });
-    }
     let is_waited_for = state.hold(Kind::SignOff(gate, wave)).is_some()
         || state.hold(Kind::Gate(Which::Planned(gate), Some(wave))).is_some();
     matches!(phase, WavePhase::Baking { .. }) && is_waited_for
+}
+
+/// Whether a word about it is heard now. Bad news about nodes that change cannot wait for the last of them.
+pub fn is_heard(plan: &Plan, state: &State, subject: Subject, is_refusal: bool) -> bool {
+    let is_guard = subject.gate.is_some_and(|gate| plan.spec.gates[gate.at()].guard);
+    let phase = state.wave(subject.wave).phase;
+    let is_changing = matches!(phase, WavePhase::Open { .. } | WavePhase::Baking { .. });
+    is_asked(plan, state, subject) || (is_refusal && is_guard && !subject.before && is_changing)
 }
 
 /// Where an approval stands; None: the plan file asks for none.
@@ -162,9 +171,9 @@ pub(crate) fn with<'p>(
 ) -> Option<Standing<'p>> {
     let approval = approval(plan, subject)?;
     let evidence = digest(plan, state, subject);
-    let mut last: BTreeMap<&str, &Given> = BTreeMap::new();
+    let mut last: BTreeMap<String, &Given> = BTreeMap::new();
     for given in state.given.iter().chain(word).filter(|given| given.subject == subject) {
-        last.insert(&given.by, given);
+        last.insert(person(&given.by), given);
     }
     let mut standing = Standing {
         subject,
@@ -180,7 +189,7 @@ pub(crate) fn with<'p>(
         let is_expired = approval.valid_for.is_some_and(|life| now >= given.at.plus(life));
         let pile = if given.refusal.is_some() {
             &mut standing.rejected
-        } else if given.evidence.as_ref().is_some_and(|shown| *shown != standing.evidence) {
+        } else if given.evidence.as_ref() != Some(&standing.evidence) {
             &mut standing.outdated
         } else if is_expired {
             &mut standing.expired
@@ -190,7 +199,8 @@ pub(crate) fn with<'p>(
         pile.push(given.clone());
     }
     let is_missing = |name: &&String| {
-        standing.agreed.iter().all(|given| given.by != **name) && !is_author(state, approval, name)
+        standing.agreed.iter().all(|given| !is_same_person(&given.by, name))
+            && !is_author(state, approval, name)
     };
     standing.missing = approval.from.iter().filter(is_missing).cloned().collect();
     Some(standing)
@@ -198,7 +208,7 @@ pub(crate) fn with<'p>(
 
 /// Whether this is who started the rollout, and may not approve it.
 pub(crate) fn is_author(state: &State, approval: &Approval, name: &str) -> bool {
-    !approval.author_may_approve && state.started_by == name
+    !approval.author_may_approve && is_same_person(&state.started_by, name)
 }
 
 /// What a person is shown before agreeing.
@@ -267,9 +277,7 @@ fn waves(plan: &Plan, subject: Subject) -> BTreeSet<WaveIndex> {
             open.extend(&plan.spec.waves[wave.at()].after);
         }
     }
-    // A guard is agreed to while nodes still change: their counts would take every approval back.
-    let is_guard = subject.gate.is_some_and(|gate| plan.spec.gates[gate.at()].guard);
-    if !subject.before && !is_guard {
+    if !subject.before {
         waves.insert(subject.wave);
     }
     waves
@@ -310,6 +318,11 @@ pub(crate) fn evidence(standing: &Standing<'_>, now: Timestamp, sentence: String
         threshold: threshold(approval),
         nodes: 0,
     }
+}
+
+/// The beginning of a digest, as people compare it.
+pub(crate) fn short(digest: &Digest) -> &str {
+    digest.as_str().get(..12).unwrap_or(digest.as_str())
 }
 
 pub(crate) fn query(approval: &Approval) -> String {

@@ -16,6 +16,16 @@ pub struct Subject {
     pub before: bool,
 }
 
+/// Whether two names are of one person: people do not take care of capitals and blanks, and nobody is two people by them.
+pub fn is_same_person(one: &str, other: &str) -> bool {
+    person(one) == person(other)
+}
+
+/// A name as it is compared.
+pub fn person(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
 /// What one person said once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Given {
@@ -25,7 +35,7 @@ pub struct Given {
     pub by: String,
     /// When.
     pub at: Timestamp,
-    /// Digest of the evidence that was shown; None: given to a program that showed none, and counted for any.
+    /// Digest of the evidence that was shown; None: given to a program that showed none. It counts for none.
     pub evidence: Option<Digest>,
     /// Why not; None: agreed.
     pub refusal: Option<String>,

@@ -219,6 +219,9 @@ pub enum Event {
         /// Digest of the evidence that was shown.
         #[serde(default)]
         evidence: Option<Digest>,
+        /// The account that it was typed with, as the operating system says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        typed_by: Option<String>,
     },
     /// A person said no.
     Rejected {
@@ -230,6 +233,9 @@ pub enum Event {
         evidence: Digest,
         /// Why, as stated.
         reason: String,
+        /// The account that it was typed with, as the operating system says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        typed_by: Option<String>,
     },
     /// A gate's signed report came in; what it says is in the measurement that follows.
     Reported {
@@ -254,6 +260,9 @@ pub enum Event {
         values: String,
         /// Why, one sentence.
         sentence: String,
+        /// Digest of what it was told, but for the time: an approval is one of these facts. Only where people are asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Digest>,
     },
     /// Somebody agreed to a wave that a guardrail asked about.
     GuardrailApproved {
@@ -263,6 +272,26 @@ pub enum Event {
         wave: WaveIndex,
         /// Who, as stated.
         by: String,
+        /// Digest of the facts that were shown; None: given to a program that showed none, and counted for none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Digest>,
+        /// The account that it was typed with, as the operating system says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        typed_by: Option<String>,
+    },
+    /// Somebody said no to a wave that a guardrail asked about: it waits until that person agrees.
+    GuardrailRejected {
+        /// Index as above.
+        guardrail: u16,
+        /// Wave.
+        wave: WaveIndex,
+        /// Who, as stated.
+        by: String,
+        /// Why, as stated.
+        reason: String,
+        /// The account that it was typed with, as the operating system says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        typed_by: Option<String>,
     },
     /// From now on the rollout is held against these as well.
     GuardrailsAdded {
@@ -374,6 +403,7 @@ impl Event {
             Self::Reported { .. } => "reported",
             Self::Guarded { .. } => "guarded",
             Self::GuardrailApproved { .. } => "guardrail_approved",
+            Self::GuardrailRejected { .. } => "guardrail_rejected",
             Self::GuardrailsAdded { .. } => "guardrails_added",
             Self::SiteFailed { .. } => "site_failed",
             Self::SiteAnswered { .. } => "site_answered",

@@ -30,10 +30,18 @@ pub struct Guardrail {
     pub message: String,
     /// Who may approve.
     pub from: Vec<String>,
+    /// How many of them must.
+    #[serde(default = "one")]
+    pub need: u32,
     /// How long a wave waits for it.
     pub within: Seconds,
     /// Whose clocks `now` shows.
     pub zone: Zone,
+}
+
+// Before guardrails could ask for several people, one was enough.
+fn one() -> u32 {
+    1
 }
 
 impl Guardrail {

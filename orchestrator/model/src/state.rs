@@ -6,7 +6,7 @@ use crate::approval::Given;
 use crate::gate::{Evidence, Probed, Scope, Verdict, Which};
 use crate::guardrail::{Decision, Guardrail};
 use crate::hold::{Hold, Kind};
-use crate::id::{CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
+use crate::id::{CommandId, Digest, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
 use crate::intent::Intent;
 use crate::outcome::Outcome;
 use crate::plan::{Before, Plan, Source};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Version of the stored snapshots; another version is ignored and the events are replayed.
-pub const SNAPSHOT_VERSION: u16 = 3;
+pub const SNAPSHOT_VERSION: u16 = 4;
 
 /// A rollout at one point of its log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,21 @@ pub struct GuardRecord {
     pub decision: Decision,
     /// Who agreed since then.
     pub approved_by: Vec<String>,
+    /// Who said no since then, and why.
+    #[serde(default)]
+    pub rejected: Vec<Refusal>,
+    /// Digest of the facts that were judged, where people are asked.
+    #[serde(default)]
+    pub evidence: Option<Digest>,
+}
+
+/// A person's no.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Who, as stated.
+    pub by: String,
+    /// Why, as stated.
+    pub reason: String,
 }
 
 /// Most notes kept in a state; the log has them all.

@@ -289,7 +289,8 @@ codes! {
     "A guardrail's `timezone` is a name of the IANA time zone database. Offsets such as `+02:00` are not enough: \
      they know no summer time."
     GUARDRAIL_FROM "E0906"
-    "A guardrail with `otherwise: approval` says in `from` who may approve; no other guardrail does."
+    "A guardrail with `otherwise: approval` says in `from` who may approve, and in `need` how many of them must; no other \
+     guardrail does."
     GUARDRAIL_NAME "E0907"
     "Guardrails of one file need different names, because the log speaks of them by name. Guardrails of \
      different files may share a name: both hold."

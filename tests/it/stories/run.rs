@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use wavetrain_driver::{Driver, Error, Finished, OnHold, Options, Reason, Start, View, log, survey};
 use wavetrain_engine::input::Order;
 use wavetrain_engine::planner::{self, BusyNodes, Inputs};
+use wavetrain_engine::question::questions;
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{Digest, NodeId, NodeIndex, RolloutId};
 use wavetrain_model::plan::Plan;
@@ -230,7 +231,10 @@ impl<'d> Teller<'d> {
     async fn answer(&mut self, state: &State) {
         for hold in &state.holds {
             if let Kind::Approval(wave) = hold.kind {
-                let order = Order::Approve { wave, gate: None, evidence: None };
+                let now = self.stage.clock.now();
+                let asked = questions(&self.plan, state, now, (wave, None), false);
+                let evidence = asked.first().map(|question| question.shown.digest.clone());
+                let order = Order::Approve { wave, gate: None, evidence, typed_by: None };
                 return self.post_by(&order, "managers").await;
             }
         }

@@ -1,14 +1,15 @@
 //! `approve`: what a person agrees to or refuses, shown before it is recorded.
 
-use super::context::person;
+use super::context::{person, typed_by};
 use crate::exit::{Exit, Stop};
 use std::fmt::Write;
 use wavetrain_driver::log::Record;
 use wavetrain_engine::input::Order;
-use wavetrain_engine::people::{self, Shown};
+use wavetrain_engine::question::{About, Question, questions};
 use wavetrain_model::approval::Subject;
 use wavetrain_model::id::{Digest, GateIndex, WaveIndex};
 use wavetrain_model::plan::Plan;
+use wavetrain_model::time::Timestamp;
 
 /// Characters of a digest that a person must at least repeat.
 const LEAST_DIGEST: usize = 8;
@@ -38,29 +39,27 @@ pub struct Ready {
     pub shown: String,
 }
 
-/// The word in the plan's own indices, bound to the evidence as it is now.
-pub fn ready(record: &Record, say: &Say, wave: WaveIndex) -> Result<Ready, Stop> {
+/// The word in the plan's own indices, bound to the evidence as it is now. Only what was shown is approved: when nothing is
+/// asked, or several things are, no digest is sent and the rules say why that is not enough.
+pub fn ready(record: &Record, say: &Say, wave: WaveIndex, now: Timestamp) -> Result<Ready, Stop> {
     let (plan, state) = (record.plan.as_ref(), &record.state);
     let gate = say.gate.as_deref().map(|name| gate_of(plan, name)).transpose()?;
-    let asked = people::subjects(plan, wave).into_iter().filter(|subject| {
-        people::is_asked(plan, state, *subject) && (gate.is_none() || subject.gate == gate)
-    });
-    let asked: Vec<Subject> = asked.collect();
+    let is_refusal = say.refusal.is_some();
     let (mut evidence, mut text) = (None, String::new());
-    if let [subject] = asked.as_slice() {
-        let shown = people::shown(plan, state, *subject);
+    if let [question] = questions(plan, state, now, (wave, gate), is_refusal).as_slice() {
         if let Some(meant) = &say.evidence {
-            is_meant(meant, &shown.digest)?;
+            is_meant(meant, &question.shown.digest)?;
         }
-        text = words(plan, *subject, &shown);
-        evidence = Some(shown.digest);
-    } else if let Some(meant) = &say.evidence {
-        // Nothing is asked, or too much; the rules say which. A whole digest is compared by them.
-        evidence = Some(Digest::new(meant.as_str()));
+        text = words(plan, question);
+        // A no is heard whatever changes meanwhile, unless it names what it is about.
+        if !is_refusal || say.evidence.is_some() {
+            evidence = Some(question.shown.digest.clone());
+        }
     }
+    let typed_by = Some(typed_by());
     let order = match &say.refusal {
-        None => Order::Approve { wave, gate, evidence },
-        Some(reason) => Order::Reject { wave, gate, evidence, reason: reason.clone() },
+        None => Order::Approve { wave, gate, evidence, typed_by },
+        Some(reason) => Order::Reject { wave, gate, evidence, reason: reason.clone(), typed_by },
     };
     Ok(Ready { order, by: say.by.clone().unwrap_or_else(person), shown: text })
 }
@@ -77,16 +76,22 @@ fn is_meant(meant: &str, now: &Digest) -> Result<(), Stop> {
         .help("`wavetrain status` shows it; look at it and decide anew"))
 }
 
-fn words(plan: &Plan, subject: Subject, shown: &Shown) -> String {
-    let when = match (subject.gate, subject.before) {
-        (None, _) => "begins".to_owned(),
-        (Some(gate), true) => format!("begins (gate {})", plan.spec.gates[gate.at()].name),
-        (Some(gate), false) => format!("passes (gate {})", plan.spec.gates[gate.at()].name),
+fn words(plan: &Plan, Question { about, shown }: &Question) -> String {
+    let (wave, when) = match about {
+        About::Guardrails(wave) => (*wave, "begins (guardrails ask)".to_owned()),
+        About::Subject(Subject { wave, gate, before }) => {
+            let when = match (gate, before) {
+                (None, _) => "begins".to_owned(),
+                (Some(gate), true) => format!("begins (gate {})", plan.spec.gates[gate.at()].name),
+                (Some(gate), false) => format!("passes (gate {})", plan.spec.gates[gate.at()].name),
+            };
+            (*wave, when)
+        }
     };
     let mut text = format!(
         "{}: wave {} {when}\n  plan {}\n  evidence {}\n",
         plan.spec.name,
-        plan.wave_name(subject.wave),
+        plan.wave_name(wave),
         plan.digest,
         shown.digest
     );

@@ -111,6 +111,28 @@ pub fn person() -> String {
         .unwrap_or_else(|| "somebody".to_owned())
 }
 
+/// The account that this is typed with, for the log beside the name in which it is said. On Linux the kernel says whose process
+/// this is: unlike a name in the environment nobody chooses that. Elsewhere it is the login name, as stated.
+pub fn typed_by() -> String {
+    account().unwrap_or_else(person)
+}
+
+#[cfg(target_os = "linux")]
+fn account() -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let id = std::fs::metadata("/proc/self").ok()?.uid().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut accounts = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let name = accounts.find(|fields| fields.get(2) == Some(&id.as_str()));
+    let name = name.and_then(|fields| fields.first().map(ToString::to_string));
+    Some(name.unwrap_or_else(|| format!("user {id}")))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn account() -> Option<String> {
+    None
+}
+
 /// A name for this process that no other process has.
 pub fn holder() -> String {
     format!("{} process {} {}", host(), std::process::id(), uuid::Uuid::now_v7())

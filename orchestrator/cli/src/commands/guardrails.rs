@@ -31,7 +31,7 @@ pub fn hold_against(
     now: Timestamp,
 ) -> Result<(), Stop> {
     let (mut said, mut denied) = (String::new(), 0_u64);
-    for (guardrail, Judged { decision, sentence, values }) in judged(guardrails, known, now) {
+    for (guardrail, Judged { decision, sentence, values, .. }) in judged(guardrails, known, now) {
         let head = match decision {
             Decision::Allow => continue,
             Decision::Warn => "warning",
@@ -64,7 +64,7 @@ pub fn hold_against(
 pub fn document(guardrails: &[Guardrail], known: Known<'_>, now: Timestamp) -> (Value, bool) {
     let mut is_denied = false;
     let mut list = Vec::new();
-    for (guardrail, Judged { decision, sentence, values }) in judged(guardrails, known, now) {
+    for (guardrail, Judged { decision, sentence, values, .. }) in judged(guardrails, known, now) {
         is_denied |= decision == Decision::Deny;
         list.push(json!({
             "name": guardrail.name,

@@ -20,6 +20,7 @@ use wavetrain_engine::input::Order;
 use wavetrain_model::id::{NodeIndex, WaveIndex};
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::Touch;
+use wavetrain_model::time::Timestamp;
 use wavetrain_store::{OrderOutcome, Rollout, Store};
 
 /// How long the process that runs the rollout is waited for; longer than the lease of one that was killed.
@@ -94,7 +95,8 @@ pub async fn give(context: &Context, target: &Target, wish: Wish) -> Result<Exit
         return nothing_runs(context, target, &wish);
     };
     let record = look::load(store.as_ref(), &rollout).await?;
-    let Ready { order, by, shown } = resolve(&record, &wish)?;
+    let time = context.time().await?;
+    let Ready { order, by, shown } = resolve(&record, &wish, time.now())?;
     if !shown.is_empty() {
         context.console.note(shown.trim_end());
     }
@@ -107,7 +109,6 @@ pub async fn give(context: &Context, target: &Target, wish: Wish) -> Result<Exit
             context.console.confirm(&format!("{} `{}`?", capital(wish.verb()), rollout.summary.name))?;
         }
     }
-    let time = context.time().await?;
     let outcome = deliver(&store, &rollout, &order, &by, &time).await?;
     answer(context, target.output, &rollout, &wish, outcome)
 }
@@ -135,14 +136,14 @@ fn nothing_runs(context: &Context, target: &Target, wish: &Wish) -> Result<Exit,
 }
 
 /// The order in the plan's own indices, and in whose name.
-fn resolve(record: &Record, wish: &Wish) -> Result<Ready, Stop> {
+fn resolve(record: &Record, wish: &Wish, now: Timestamp) -> Result<Ready, Stop> {
     let plan = record.plan.as_ref();
     let order = match wish {
         Wish::Pause { emergency, reason } => Order::Pause { emergency: *emergency, reason: reason.clone() },
         Wish::Resume => Order::Resume,
         Wish::Abort { reason, .. } => Order::Abort { reason: reason.clone() },
         Wish::Rollback { reason, .. } => Order::Rollback { reason: reason.clone() },
-        Wish::Say(say) => return approve::ready(record, say, wave_of(plan, &say.wave)?),
+        Wish::Say(say) => return approve::ready(record, say, wave_of(plan, &say.wave)?, now),
         Wish::Retry { nodes } => {
             let indices = nodes.iter().map(|id| node_of(plan, id)).collect::<Result<_, _>>()?;
             Order::Retry { nodes: indices }

@@ -103,14 +103,19 @@ async fn a_rollout_that_waits_for_a_person_is_left_and_goes_on_after_the_order()
     assert_eq!(finished.state.holds.len(), 1);
     assert_eq!(stage.versions()[&Some(TARGET.to_owned())], 8);
 
-    let order = Order::Approve { wave: wavetrain_model::id::WaveIndex(1), gate: None, evidence: None };
+    let (wave, gate) = (wavetrain_model::id::WaveIndex(1), None);
+    let now = stage.clock.now();
+    let asked =
+        wavetrain_engine::question::questions(&finished.plan, &finished.state, now, (wave, gate), false);
+    let evidence = Some(asked[0].shown.digest.clone());
+    let order = Order::Approve { wave, gate, evidence, typed_by: Some("operator".to_owned()) };
     let order = log::order(&id(), &order, "bob", stage.clock.now()).expect("an order");
     let posted = stage.store.post_order(order).await.expect("posted");
     let finished = stage.run(wavetrain_driver::Start::Resume(id())).await.expect("driven");
     assert_eq!(finished.state.phase, Phase::Ended(Ending::Completed));
     let outcome = stage.store.order_outcome(posted).await.expect("known").expect("taken");
     assert!(outcome.accepted, "{outcome:?}");
-    assert!(outcome.outcome.contains("approved by bob"), "{outcome:?}");
+    assert!(outcome.outcome.contains("approved by bob (typed by operator)"), "{outcome:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,8 +127,12 @@ async fn an_order_that_the_state_forbids_is_answered_with_the_reason() {
     let view = View {
         on_entry: Box::new(move |_, entry| {
             if entry.event.word() == "wave_passed" && remember.lock().expect("lock").is_none() {
-                let order =
-                    Order::Approve { wave: wavetrain_model::id::WaveIndex(0), gate: None, evidence: None };
+                let order = Order::Approve {
+                    wave: wavetrain_model::id::WaveIndex(0),
+                    gate: None,
+                    evidence: None,
+                    typed_by: None,
+                };
                 let order = log::order(&id(), &order, "bob", clock.now()).expect("an order");
                 let store = store.clone();
                 *remember.lock().expect("lock") =

@@ -12,6 +12,9 @@ mod restore;
 mod tick;
 pub(crate) mod wave;
 
+pub(crate) use self::order::rejection;
+pub(crate) use self::people::{Word, unbound};
+
 use crate::guardrail;
 use crate::input::{Input, Rejection, Report};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,7 @@ use crate::guardrail;
 use crate::input::{Order, Rejection};
 use wavetrain_model::event::Event;
 use wavetrain_model::hold::{Hold, Kind};
-use wavetrain_model::id::{NodeIndex, WaveIndex};
+use wavetrain_model::id::NodeIndex;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{Ending, Forward, Phase, Restoration, State, WavePhase};
 use wavetrain_model::time::Timestamp;
@@ -22,16 +22,15 @@ pub(super) fn decide(
     events.extend(match order {
         Order::Pause { emergency, reason } => pause(state, now, *emergency, reason, by)?,
         Order::Resume => resume(plan, state),
-        Order::Approve { wave, gate: None, .. } if guardrail::is_awaiting(state, *wave) => {
-            guarded(plan, state, *wave, by)?
-        }
-        Order::Approve { wave, gate, evidence } => {
-            let word = Word { wave: *wave, gate: *gate, evidence: evidence.as_ref(), by, refusal: None };
+        Order::Approve { wave, gate, evidence, typed_by } => {
+            let (evidence, typed_by) = (evidence.as_ref(), typed_by.as_deref());
+            let word = Word { wave: *wave, gate: *gate, evidence, by, typed_by, refusal: None };
             spoken(plan, state, now, &word)?
         }
-        Order::Reject { wave, gate, evidence, reason } => {
-            let refusal = Some(reason.as_str());
-            let word = Word { wave: *wave, gate: *gate, evidence: evidence.as_ref(), by, refusal };
+        Order::Reject { wave, gate, evidence, reason, typed_by } => {
+            let (evidence, typed_by, refusal) =
+                (evidence.as_ref(), typed_by.as_deref(), Some(reason.as_str()));
+            let word = Word { wave: *wave, gate: *gate, evidence, by, typed_by, refusal };
             spoken(plan, state, now, &word)?
         }
         Order::Report(report) => report::came(plan, state, now, report)?,
@@ -42,7 +41,7 @@ pub(super) fn decide(
     Ok(events)
 }
 
-pub(super) fn rejection(code: &str, message: impl Into<String>, help: impl Into<String>) -> Rejection {
+pub(crate) fn rejection(code: &str, message: impl Into<String>, help: impl Into<String>) -> Rejection {
     Rejection { code: code.to_owned(), message: message.into(), help: help.into() }
 }
 
@@ -104,18 +103,13 @@ fn resume(plan: &Plan, state: &State) -> Vec<Event> {
     events
 }
 
-/// A word about a wave that guardrails wait for; the wave's own approval, if it has one, is another word.
-fn guarded(plan: &Plan, state: &State, wave: WaveIndex, by: &str) -> Result<Vec<Event>, Rejection> {
-    guardrail::approved(plan, state, wave, by).map_err(|from| {
-        let message =
-            format!("{by} is not one of those whom guardrails ask about wave {}", plan.wave_name(wave));
-        rejection("S0107", message, format!("they ask {from}: `--by NAME`"))
-    })
-}
-
 fn spoken(plan: &Plan, state: &State, now: Timestamp, word: &Word<'_>) -> Result<Vec<Event>, Rejection> {
     match over(state) {
         Some(over) => Err(over),
+        // The wave's own approval, if it has one, is another word, and asked for once guardrails let it begin.
+        None if word.gate.is_none() && guardrail::is_awaiting(state, word.wave) => {
+            guardrail::said(plan, state, now, word)
+        }
         None => people::said(plan, state, now, word),
     }
 }

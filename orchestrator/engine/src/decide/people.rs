@@ -3,8 +3,8 @@
 use super::gate::{name, verdict_events};
 use super::order::rejection;
 use crate::input::Rejection;
-use crate::people::{self, Standing};
-use wavetrain_model::approval::{Given, Subject};
+use crate::people::{self, Standing, short};
+use wavetrain_model::approval::{Given, Subject, is_same_person};
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Verdict, Which};
 use wavetrain_model::hold::{Hold, Kind};
@@ -14,13 +14,24 @@ use wavetrain_model::state::{State, WavePhase};
 use wavetrain_model::time::Timestamp;
 
 /// A person's word: about which wave, which gate's question, having seen what.
-pub(super) struct Word<'a> {
-    pub(super) wave: WaveIndex,
-    pub(super) gate: Option<GateIndex>,
-    pub(super) evidence: Option<&'a Digest>,
-    pub(super) by: &'a str,
+pub(crate) struct Word<'a> {
+    pub(crate) wave: WaveIndex,
+    pub(crate) gate: Option<GateIndex>,
+    pub(crate) evidence: Option<&'a Digest>,
+    pub(crate) by: &'a str,
+    /// The account that it was typed with.
+    pub(crate) typed_by: Option<&'a str>,
     /// Why not; None: agreed.
-    pub(super) refusal: Option<&'a str>,
+    pub(crate) refusal: Option<&'a str>,
+}
+
+/// An approval that does not say what was seen could count for whatever comes later.
+pub(crate) fn unbound() -> Rejection {
+    rejection(
+        "S0118",
+        "an approval must say which evidence it is of",
+        "`wavetrain approve` shows the evidence and binds the word to it",
+    )
 }
 
 pub(super) fn said(
@@ -35,6 +46,9 @@ pub(super) fn said(
     };
     let Some(standing) = people::standing(plan, state, now, subject) else { return Ok(Vec::new()) };
     may_say(state, &standing, word)?;
+    if word.evidence.is_none() && word.refusal.is_none() {
+        return Err(unbound());
+    }
     if let Some(shown) = word.evidence
         && *shown != standing.evidence
     {
@@ -53,15 +67,16 @@ pub(super) fn said(
     };
     let Some(with) = people::with(plan, state, now, subject, Some(&given)) else { return Ok(Vec::new()) };
     let (Subject { wave, gate, before }, by) = (subject, given.by);
+    let typed_by = word.typed_by.map(str::to_owned);
     let Some(reason) = given.refusal else {
-        let mut events = vec![Event::Approved { wave, by, gate, before, evidence: given.evidence }];
+        let mut events = vec![Event::Approved { wave, by, gate, before, evidence: given.evidence, typed_by }];
         if with.is_agreed() {
             events.extend(released(state, subject));
         }
         return Ok(events);
     };
     let evidence = standing.evidence.clone();
-    let mut events = vec![Event::Rejected { subject, by, evidence, reason }];
+    let mut events = vec![Event::Rejected { subject, by, evidence, reason, typed_by }];
     // Before a wave nothing of it is touched that a rollback could mend: what waits for the people goes on waiting.
     if let (Some(gate), false) = (gate, before) {
         events.extend(released(state, subject));
@@ -96,17 +111,18 @@ fn meant(plan: &Plan, state: &State, now: Timestamp, word: &Word<'_>) -> Result<
         };
         return Err(rejection("S0103", message, "nothing to do"));
     }
-    let open: Vec<Subject> =
-        all.iter().copied().filter(|subject| people::is_asked(plan, state, *subject)).collect();
+    let is_refusal = word.refusal.is_some();
+    let is_open = |subject: &Subject| people::is_heard(plan, state, *subject, is_refusal);
+    let open: Vec<Subject> = all.iter().copied().filter(is_open).collect();
     match open.as_slice() {
         [one] => {
             let standing = people::standing(plan, state, now, *one);
-            let is_said = standing.is_some_and(|standing| has_said(&standing, word));
+            let is_said = standing.is_some_and(|standing| has_said(&standing, word, now));
             Ok(if is_said { Meant::Said } else { Meant::Asked(*one) })
         }
         [] => {
             let standings = all.iter().filter_map(|subject| people::standing(plan, state, now, *subject));
-            if standings.into_iter().any(|standing| has_said(&standing, word)) {
+            if standings.into_iter().any(|standing| has_said(&standing, word, now)) {
                 return Ok(Meant::Said);
             }
             let message = format!("wave {} does not wait for an approval now", spec.name);
@@ -124,14 +140,19 @@ fn meant(plan: &Plan, state: &State, now: Timestamp, word: &Word<'_>) -> Result<
     }
 }
 
-fn has_said(standing: &Standing<'_>, word: &Word<'_>) -> bool {
+/// Whether a word adds nothing. One that grows old is renewed by saying it again.
+fn has_said(standing: &Standing<'_>, word: &Word<'_>, now: Timestamp) -> bool {
     let pile = if word.refusal.is_some() { &standing.rejected } else { &standing.agreed };
-    pile.iter().any(|given| given.by == word.by && given.refusal.as_deref() == word.refusal)
+    let grows_old = word.refusal.is_none() && standing.approval.valid_for.is_some();
+    pile.iter().any(|given| {
+        let is_same = is_same_person(&given.by, word.by) && given.refusal.as_deref() == word.refusal;
+        is_same && (!grows_old || given.at == now)
+    })
 }
 
 fn may_say(state: &State, standing: &Standing<'_>, word: &Word<'_>) -> Result<(), Rejection> {
     let approval = standing.approval;
-    if !approval.from.iter().any(|name| name == word.by) {
+    if !approval.from.iter().any(|name| is_same_person(name, word.by)) {
         let message = format!("{} is not among those who are asked", word.by);
         return Err(rejection("S0107", message, format!("they are {}", approval.from.join(", "))));
     }
@@ -247,9 +268,4 @@ fn verdict(
     let scope: Scope = people::scope(subject);
     let evidence = people::evidence(standing, now, sentence);
     verdict_events(plan, state, now, Which::Planned(gate), scope, verdict, evidence)
-}
-
-/// The beginning of a digest, as people compare it.
-fn short(digest: &Digest) -> &str {
-    digest.as_str().get(..12).unwrap_or(digest.as_str())
 }

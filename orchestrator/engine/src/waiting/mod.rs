@@ -5,6 +5,7 @@
 mod gate;
 mod wave;
 
+use crate::guardrail;
 use serde::Serialize;
 use wavetrain_model::gate::Which;
 use wavetrain_model::hold::{Hold, Kind};
@@ -187,6 +188,10 @@ fn held(plan: &Plan, state: &State, now: Timestamp, hold: &Hold) -> Waiting {
             let records = state.gates.iter().filter(|record| record.which == which);
             waiting.seen(records.map(|record| record.sentence.clone()).take(3))
         }
+        Kind::Guardrail(wave) => match guardrail::question(plan, state, wave, now) {
+            Some(shown) => waiting.seen([format!("evidence {}", shown.digest)]).seen(shown.sentences),
+            None => waiting,
+        },
         _ => waiting,
     }
 }

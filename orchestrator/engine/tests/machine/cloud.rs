@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use wavetrain_engine::due::Measurement;
 use wavetrain_engine::input::{Answer, Input, Order, Report, Trouble};
+use wavetrain_engine::question::questions;
 use wavetrain_engine::{decide, due, evolve};
 use wavetrain_model::agent::Status;
 use wavetrain_model::event::{Entry, Event};
@@ -146,9 +147,25 @@ pub(crate) fn approval(from: &[&str], need: u32, within: Seconds) -> spec::Appro
     spec::Approval { from, need, within, valid_for: None, author_may_approve: false }
 }
 
-/// Agrees to whatever is asked about a wave.
-pub(crate) fn approve(wave: u16) -> Order {
-    Order::Approve { wave: WaveIndex(wave), gate: None, evidence: None }
+/// The digest of the one thing that is asked about a wave; None: nothing is, or several things are.
+pub(crate) fn evidence(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex) -> Option<Digest> {
+    match questions(plan, state, now, (wave, None), false).as_slice() {
+        [one] => Some(one.shown.digest.clone()),
+        _ => None,
+    }
+}
+
+/// Agrees to what is asked about a wave, as it is now.
+pub(crate) fn approve(cloud: &Cloud, wave: u16) -> Order {
+    let wave = WaveIndex(wave);
+    let evidence = evidence(&cloud.plan, &cloud.state, cloud.now, wave);
+    Order::Approve { wave, gate: None, evidence, typed_by: None }
+}
+
+/// Says no to whatever is asked about a wave.
+pub(crate) fn reject(wave: u16, reason: &str) -> Order {
+    let reason = reason.to_owned();
+    Order::Reject { wave: WaveIndex(wave), gate: None, evidence: None, reason, typed_by: None }
 }
 
 /// A plan of waves of the given sizes over one site; every second node had 1.1.0-1, every tenth none.

@@ -1,6 +1,6 @@
 //! Guardrails hold waves, whatever the plan says, and never what goes back.
 
-use crate::cloud::{Behaviour, Cloud, plan};
+use crate::cloud::{self, AUTHOR, Behaviour, Cloud, plan};
 use wavetrain_engine::decide;
 use wavetrain_engine::guardrail::{Known, ask};
 use wavetrain_engine::input::{Input, Order};
@@ -24,6 +24,7 @@ fn guardrail(when: &[Moment], require: &str) -> Guardrail {
         otherwise: Effect::Deny,
         message: "this is how it is done here".to_owned(),
         from: Vec::new(),
+        need: 1,
         within: Seconds::hours(24),
         zone: Zone::utc(),
     }
@@ -113,7 +114,7 @@ fn an_approval_is_waited_for_and_only_those_named_may_give_it() {
     cloud.run_until_over();
     let hold = cloud.state.hold(Kind::Guardrail(SECOND)).expect("held");
     assert!(hold.needs_person && hold.reason.contains("anna, ben"), "{hold:?}");
-    let order = Order::Approve { wave: SECOND, gate: None, evidence: None };
+    let order = cloud::approve(&cloud, 1);
     let by_eve = Input::Order { order: order.clone(), by: "eve".to_owned() };
     let refused = decide(&cloud.plan, &cloud.state, cloud.now, &by_eve).expect_err("not asked");
     assert_eq!(refused.code, "S0107");
@@ -134,9 +135,94 @@ fn an_approval_of_the_start_is_one_of_the_first_wave() {
     cloud.run_until_over();
     assert!(cloud.state.hold(Kind::Guardrail(FIRST)).is_some());
     assert_eq!(opened_at(&cloud, FIRST), None);
-    cloud.order(Order::Approve { wave: FIRST, gate: None, evidence: None });
+    let order = cloud::approve(&cloud, 0);
+    cloud.order(order);
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
+}
+
+fn say(cloud: &mut Cloud, by: &str, order: Order) -> Result<(), String> {
+    let input = Input::Order { order, by: by.to_owned() };
+    let events = decide(&cloud.plan, &cloud.state, cloud.now, &input).map_err(|refused| refused.code)?;
+    cloud.apply(events);
+    cloud.tick();
+    Ok(())
+}
+
+fn agree(cloud: &mut Cloud, wave: u16, by: &str) -> Result<(), String> {
+    let order = cloud::approve(cloud, wave);
+    say(cloud, by, order)
+}
+
+/// Held before its second wave by a guardrail that asks.
+fn asked(guardrail: Guardrail) -> Cloud {
+    let mut cloud = held_against(plan(&[10, 20], |_| {}), vec![guardrail]);
+    cloud.run_until_over();
+    assert!(cloud.state.hold(Kind::Guardrail(SECOND)).is_some());
+    cloud
+}
+
+#[test]
+fn nobody_agrees_to_a_guardrail_blindly_or_to_a_rollout_of_their_own() {
+    let mut rule = approval(&[Moment::Wave], "wave.nodes < 15");
+    rule.from.push("Author".to_owned());
+    let mut cloud = asked(rule);
+    let blind = Order::Approve { wave: SECOND, gate: None, evidence: None, typed_by: None };
+    assert_eq!(say(&mut cloud, "anna", blind), Err("S0118".to_owned()));
+    let other = Order::Approve { wave: SECOND, gate: None, evidence: Some("00".into()), typed_by: None };
+    assert_eq!(say(&mut cloud, "anna", other), Err("S0109".to_owned()));
+    for name in [AUTHOR, " AUTHOR"] {
+        assert_eq!(agree(&mut cloud, 1, name), Err("S0110".to_owned()));
+    }
+    assert_eq!(opened_at(&cloud, SECOND), None);
+    agree(&mut cloud, 1, "Anna").expect("she is asked");
+    assert!(opened_at(&cloud, SECOND).is_some());
+}
+
+#[test]
+fn an_approval_of_a_guardrail_ends_with_the_facts_it_was_given_for() {
+    // The third wave runs beside the others: as long as it does, more nodes are unverified.
+    let beside = plan(&[10, 20, 30], |spec| {
+        spec.waves[2].after.clear();
+        spec.waves[2].bake = Seconds::hours(2);
+    });
+    let mut rule = approval(&[Moment::Wave], "unverified < 15 || wave.index == 2");
+    rule.need = 2;
+    let mut cloud = held_against(beside, vec![rule]);
+    cloud.run_until(|state| state.hold(Kind::Guardrail(SECOND)).is_some());
+    let earlier = cloud::approve(&cloud, 1);
+    agree(&mut cloud, 1, "anna").expect("she is asked");
+    let is_told = |cloud: &Cloud| {
+        decisions(cloud).iter().filter(|said| **said == (Some(SECOND), Decision::Approval)).count()
+    };
+    let before = is_told(&cloud);
+    cloud.run_until(|state| matches!(state.waves[2].phase, WavePhase::Passed { .. }));
+    cloud.tick();
+    assert_eq!(is_told(&cloud), before + 1, "the facts are others now");
+    assert_eq!(say(&mut cloud, "ben", earlier), Err("S0109".to_owned()));
+    agree(&mut cloud, 1, "ben").expect("he is asked");
+    assert_eq!(opened_at(&cloud, SECOND), None, "anna agreed to something else");
+    agree(&mut cloud, 1, "anna").expect("she is asked again");
+    assert!(opened_at(&cloud, SECOND).is_some());
+}
+
+#[test]
+fn a_guardrail_may_ask_several_people_and_one_no_holds_the_wave() {
+    let mut rule = approval(&[Moment::Wave], "wave.nodes < 15");
+    rule.need = 2;
+    let mut cloud = asked(rule);
+    agree(&mut cloud, 1, "anna").expect("she is asked");
+    agree(&mut cloud, 1, "ANNA").expect("said twice, counted once");
+    assert_eq!(opened_at(&cloud, SECOND), None);
+    say(&mut cloud, "ben", cloud::reject(1, "not on a Friday")).expect("he is asked");
+    let reason = cloud.state.hold(Kind::Guardrail(SECOND)).expect("held").reason.clone();
+    assert!(reason.contains("rejected by ben: not on a Friday, 1 of 2 approvals (anna)"), "{reason}");
+    cloud.order(Order::Resume);
+    cloud.crash_and_recover();
+    cloud.tick();
+    assert_eq!(opened_at(&cloud, SECOND), None, "ben said no");
+    agree(&mut cloud, 1, "ben").expect("he may change his mind");
+    assert!(opened_at(&cloud, SECOND).is_some());
 }
 
 #[test]

@@ -50,13 +50,18 @@ fn say(cloud: &mut Cloud, by: &str, order: Order) -> Result<(), Rejection> {
     Ok(())
 }
 
+fn agree_to(cloud: &mut Cloud, wave: u16, by: &str) -> Result<(), Rejection> {
+    let order = cloud::approve(cloud, wave);
+    say(cloud, by, order)
+}
+
 fn agree(cloud: &mut Cloud, by: &str) -> Result<(), Rejection> {
-    say(cloud, by, cloud::approve(0))
+    let order = cloud::approve(cloud, 0);
+    say(cloud, by, order)
 }
 
 fn refuse(cloud: &mut Cloud, by: &str) -> Result<(), Rejection> {
-    let reason = "the dashboards look odd".to_owned();
-    say(cloud, by, Order::Reject { wave: FIRST, gate: None, evidence: None, reason })
+    say(cloud, by, cloud::reject(0, "the dashboards look odd"))
 }
 
 fn code(refused: Result<(), Rejection>) -> String {
@@ -112,7 +117,7 @@ fn nobody_can_agree_before_there_is_evidence() {
     let mut cloud = with(sign_off(), |_| {});
     cloud.run_until(|state| matches!(state.waves[0].phase, WavePhase::Baking { .. }));
     assert_eq!(code(agree(&mut cloud, "alice")), "S0106");
-    assert_eq!(code(say(&mut cloud, "alice", cloud::approve(1))), "S0103");
+    assert_eq!(code(agree_to(&mut cloud, 1, "alice")), "S0103");
 }
 
 #[test]
@@ -136,7 +141,7 @@ fn approvals_of_better_evidence_do_not_count_any_more() {
     let now = standing(&cloud, AFTER);
     assert_ne!(now.evidence, shown);
     assert!(now.sentence().contains("given for other evidence: alice"), "{}", now.sentence());
-    let old = Order::Approve { wave: FIRST, gate: Some(SIGN_OFF), evidence: Some(shown) };
+    let old = Order::Approve { wave: FIRST, gate: Some(SIGN_OFF), evidence: Some(shown), typed_by: None };
     assert_eq!(code(say(&mut cloud, "bob", old)), "S0109");
     agree(&mut cloud, "bob").expect("he saw what there is");
     assert!(!passed(&cloud.state), "alice has not seen it");
@@ -215,14 +220,86 @@ fn a_blocker_asks_before_the_wave_and_a_no_only_makes_it_wait() {
 }
 
 #[test]
-fn a_guard_may_be_agreed_to_while_nodes_change_and_stops_only_the_passing() {
+fn a_guard_may_be_refused_while_nodes_change_but_agreed_to_only_when_all_else_is_found() {
     let mut cloud = with(Gate { guard: true, ..sign_off() }, |_| {});
     cloud.run_until(|state| matches!(state.waves[0].phase, WavePhase::Open { .. }));
-    agree(&mut cloud, "alice").expect("the wave has begun");
+    let early = standing(&cloud, AFTER).evidence;
+    let order = Order::Approve { wave: FIRST, gate: Some(SIGN_OFF), evidence: Some(early), typed_by: None };
+    assert_eq!(code(say(&mut cloud, "alice", order.clone())), "S0106");
+    cloud.run_until(|state| matches!(state.waves[0].phase, WavePhase::Baking { .. }));
+    assert_eq!(code(say(&mut cloud, "alice", order)), "S0106");
     cloud.run_until(|state| !state.holds.is_empty());
-    assert!(matches!(cloud.state.waves[0].phase, WavePhase::Baking { .. }));
+    agree(&mut cloud, "alice").expect("now she is asked");
     agree(&mut cloud, "bob").expect("he is asked");
-    assert!(passed(&cloud.state), "counts of the wave's own nodes do not take back what alice said");
+    assert!(passed(&cloud.state));
+
+    let mut cloud = with(Gate { guard: true, ..sign_off() }, |_| {});
+    cloud.run_until(|state| matches!(state.waves[0].phase, WavePhase::Open { .. }));
+    refuse(&mut cloud, "bob").expect("bad news is heard");
+    assert!(cloud.state.rollback.is_some());
+}
+
+#[test]
+fn an_approval_without_its_evidence_is_none() {
+    let mut cloud = asked(sign_off(), |_| {});
+    for gate in [None, Some(SIGN_OFF)] {
+        let blind = Order::Approve { wave: FIRST, gate, evidence: None, typed_by: None };
+        assert_eq!(code(say(&mut cloud, "alice", blind)), "S0118");
+    }
+    assert!(standing(&cloud, AFTER).agreed.is_empty());
+    agree(&mut cloud, "alice").expect("she says what she saw");
+}
+
+#[test]
+fn a_name_is_the_same_with_other_capitals_and_blanks() {
+    let mut cloud = asked(sign_off(), |_| {});
+    agree(&mut cloud, "Alice").expect("she is asked");
+    agree(&mut cloud, " ALICE ").expect("said twice, counted once");
+    assert!(!passed(&cloud.state));
+    assert_eq!(standing(&cloud, AFTER).missing, ["bob", "carol"]);
+    let approval = cloud::approval(&["Author", "alice"], 1, Seconds::hours(24));
+    let mut cloud = asked(Gate { check: Check::Approval(approval), ..sign_off() }, |_| {});
+    assert_eq!(code(agree(&mut cloud, "AUTHOR")), "S0110");
+    assert_eq!(standing(&cloud, AFTER).missing, ["alice"]);
+}
+
+#[test]
+fn who_typed_an_approval_is_in_the_log() {
+    let mut cloud = asked(sign_off(), |_| {});
+    let mut order = cloud::approve(&cloud, 0);
+    if let Order::Approve { typed_by, .. } = &mut order {
+        *typed_by = Some("mallory".to_owned());
+    }
+    say(&mut cloud, "alice", order).expect("she is asked");
+    let is_said = |event: &Event| matches!(event, Event::Approved { by, typed_by, .. } if by == "alice" && typed_by.as_deref() == Some("mallory"));
+    assert!(cloud.log.iter().any(|entry| is_said(&entry.event)));
+}
+
+#[test]
+fn resuming_does_not_unsay_a_no() {
+    let mut cloud = asked(sign_off(), |spec| spec.rollback.on_fail = Reaction::Pause);
+    refuse(&mut cloud, "carol").expect("she is asked");
+    assert!(matches!(cloud.state.holds[0].kind, Kind::Gate(..)));
+    cloud.order(Order::Resume);
+    cloud.run_until(|state| state.hold(Kind::SignOff(SIGN_OFF, FIRST)).is_some());
+    agree(&mut cloud, "alice").expect("she is asked");
+    agree(&mut cloud, "bob").expect("he is asked");
+    assert!(!passed(&cloud.state), "carol said no");
+    agree(&mut cloud, "carol").expect("she may change her mind");
+    assert!(passed(&cloud.state));
+}
+
+#[test]
+fn an_approval_said_again_counts_for_longer() {
+    let mut approval = cloud::approval(&PEOPLE, 2, Seconds::hours(24));
+    approval.valid_for = Some(Seconds::hours(1));
+    let mut cloud = asked(Gate { check: Check::Approval(approval), ..sign_off() }, |_| {});
+    agree(&mut cloud, "alice").expect("she is asked");
+    cloud.now = cloud.now.plus(Seconds::minutes(50));
+    agree(&mut cloud, "alice").expect("she says it again");
+    cloud.now = cloud.now.plus(Seconds::minutes(50));
+    agree(&mut cloud, "bob").expect("he is asked");
+    assert!(passed(&cloud.state));
 }
 
 #[test]
@@ -231,13 +308,13 @@ fn a_waves_own_approval_has_the_same_rules() {
     let mut cloud = Cloud::new(plan(&[10, 10], |spec| {
         spec.waves[1].approval = Some(cloud::approval(&PEOPLE, 2, Seconds::hours(24)));
     }));
-    assert_eq!(code(say(&mut cloud, "alice", cloud::approve(1))), "S0106");
+    assert_eq!(code(agree_to(&mut cloud, 1, "alice")), "S0106");
     cloud.run_until(|state| !state.holds.is_empty());
     assert_eq!(cloud.state.holds[0].kind, Kind::Approval(WaveIndex(1)));
-    say(&mut cloud, "alice", cloud::approve(1)).expect("she is asked");
+    agree_to(&mut cloud, 1, "alice").expect("she is asked");
     assert_eq!(standing(&cloud, own).agreed.len(), 1);
     assert!(cloud.state.hold(Kind::Approval(WaveIndex(1))).is_some());
-    say(&mut cloud, "bob", cloud::approve(1)).expect("he is asked");
+    agree_to(&mut cloud, 1, "bob").expect("he is asked");
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
 }

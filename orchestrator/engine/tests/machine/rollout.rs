@@ -171,7 +171,8 @@ fn a_wave_with_an_approval_waits_for_it_and_expires_without() {
     let approval = || Some(cloud::approval(&["anna"], 1, Seconds::hours(24)));
     let mut cloud = Cloud::new(plan(&[10, 10], |spec| spec.waves[1].approval = approval()));
     cloud.run_until(|state| !state.holds.is_empty());
-    cloud.order(cloud::approve(1));
+    let order = cloud::approve(&cloud, 1);
+    cloud.order(order);
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
     let mut cloud = Cloud::new(plan(&[10, 10], |spec| spec.waves[1].approval = approval()));

@@ -1,6 +1,6 @@
 //! Approvals: of a wave before it begins, and of gates.
 
-use super::distinct;
+use super::distinct_people;
 use crate::code;
 use crate::file;
 use crate::problem::Problems;
@@ -12,7 +12,7 @@ pub fn check(
     Placed { value: written, span }: &Placed<file::Approval>,
     problems: &mut Problems,
 ) -> Option<Approval> {
-    let from = distinct(written.from.clone()?.value.0, problems);
+    let from = distinct_people(written.from.clone()?.value.0, problems);
     let need = written.need.value.0;
     if need as usize > from.len() && !from.is_empty() {
         problems.error(

@@ -9,6 +9,7 @@ use crate::scalar::Text;
 use crate::shape::Placed;
 use crate::text::ZoneName;
 use std::collections::BTreeMap;
+use wavetrain_model::diagnostic::Span;
 use wavetrain_model::guardrail::{Effect, Guardrail, Moment, Used, Zone};
 
 /// The guardrails that can be used; what is wrong with the others was said.
@@ -67,6 +68,7 @@ fn guardrail(
         ),
         _ => {}
     }
+    let need = need(&written, span, problems);
     // What is not known the first time it is asked could only ever be refused.
     let variables = when.first()?.variables();
     let require = written.require.as_ref().and_then(|rule| gates::expression(rule, variables, problems));
@@ -78,10 +80,33 @@ fn guardrail(
         require: require?,
         otherwise,
         message: written.message?.value.text,
-        from: written.from.map(|from| super::distinct(from.value.0, problems)).unwrap_or_default(),
+        from: written.from.map(|from| super::distinct_people(from.value.0, problems)).unwrap_or_default(),
+        need,
         within: written.within.value.0,
         zone: zone?,
     })
+}
+
+/// How many people must agree.
+fn need(written: &file::Guardrail, span: Span, problems: &mut Problems) -> u32 {
+    let Some(need) = &written.need else { return 1 };
+    let most = written.from.as_ref().map_or(0, |from| from.value.0.len());
+    if written.otherwise.value.0 != Effect::Approval {
+        problems.error(
+            code::GUARDRAIL_FROM,
+            need.span,
+            "the guardrail asks nobody for an approval",
+            "delete `need`, or write `otherwise: approval`",
+        );
+    } else if need.value.0 as usize > most && most > 0 {
+        problems.error(
+            code::GUARDRAIL_FROM,
+            span,
+            format!("{} people must agree, but only {most} may", need.value.0),
+            "lower `need`, or add names to `from`",
+        );
+    }
+    need.value.0
 }
 
 fn word(moment: Moment) -> &'static str {

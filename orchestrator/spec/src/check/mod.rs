@@ -125,10 +125,23 @@ fn questions(rollout: &Rollout, span: Span, problems: &mut Problems) {
 
 /// The texts of a list without repeats, which are reported.
 fn distinct<R: Rule>(items: Vec<Placed<Text<R>>>, problems: &mut Problems) -> Vec<String> {
+    distinct_by(items, ToOwned::to_owned, problems)
+}
+
+/// People without repeats: nobody is two people by capitals or blanks.
+fn distinct_people<R: Rule>(items: Vec<Placed<Text<R>>>, problems: &mut Problems) -> Vec<String> {
+    distinct_by(items, wavetrain_model::approval::person, problems)
+}
+
+fn distinct_by<R: Rule>(
+    items: Vec<Placed<Text<R>>>,
+    key: impl Fn(&str) -> String,
+    problems: &mut Problems,
+) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut kept = Vec::with_capacity(items.len());
     for item in items {
-        if seen.insert(item.value.text.clone()) {
+        if seen.insert(key(&item.value.text)) {
             kept.push(item.value.text);
         } else {
             repeated(&item.value.text, item.span, problems);

@@ -1,7 +1,7 @@
 //! Policy packs and guardrails as they are written.
 
 use super::{Api, DAY, Deadlines, Gate, Guards, Limits, MINUTE, Rollback, Wave};
-use crate::scalar::{Length, Text, Word};
+use crate::scalar::{Length, Text, Whole, Word};
 use crate::shape::{List, shape};
 use crate::text::{ApiVersion, Approver, CelText, Name, ZoneName};
 use wavetrain_model::guardrail::{Effect, Moment};
@@ -62,6 +62,8 @@ shape! {
         required message "message": Text<crate::text::MessageText>;
         /// People or groups who may approve.
         optional from "from": List<Text<Approver>, 1, 100>;
+        /// How many of them must; one unless given.
+        optional need "need": Whole<1, 100>;
         /// A wave that waits for longer ends the rollout; nodes stay as they are.
         defaulted within "within": Length<MINUTE, { 90 * DAY }> = "7d";
         /// Time zone of `now`, such as `Europe/Berlin`.

@@ -3,6 +3,7 @@
 use super::aws::Aws;
 use super::draw::{Dice, Draw, START, draw};
 use super::ledger::Ledger;
+use crate::cloud;
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_engine::due::Due;
 use wavetrain_engine::input::{Answer, Input, Order, Trouble};
@@ -113,7 +114,10 @@ impl Run {
             let kinds: Vec<Kind> = self.state.holds.iter().map(|hold| hold.kind).collect();
             for kind in kinds {
                 match kind {
-                    Kind::Approval(wave) => self.order(Order::Approve { wave, gate: None, evidence: None }),
+                    Kind::Approval(wave) => {
+                        let order = self.approve(wave);
+                        self.order(order);
+                    }
                     // Sites come back by themselves.
                     Kind::Site(_) => {}
                     _ => self.order(Order::Resume),
@@ -199,6 +203,11 @@ impl Run {
         }
     }
 
+    fn approve(&self, wave: WaveIndex) -> Order {
+        let evidence = cloud::evidence(&self.draw.plan, &self.state, self.now, wave);
+        Order::Approve { wave, gate: None, evidence, typed_by: None }
+    }
+
     fn any_order(&mut self) -> Order {
         let reason = "because".to_owned();
         match self.dice.below(100) {
@@ -206,7 +215,7 @@ impl Run {
             30..70 => Order::Resume,
             70..80 => {
                 let wave = WaveIndex(self.dice.below(self.state.waves.len() as u32) as u16);
-                Order::Approve { wave, gate: None, evidence: None }
+                self.approve(wave)
             }
             80..92 if self.dice.chance(50) => Order::Retry { nodes: Vec::new() },
             80..92 => Order::Retry { nodes: vec![NodeIndex(self.dice.below(self.state.nodes.len() as u32))] },
