@@ -27,6 +27,20 @@ impl WorldTime {
         text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
     }
 
+    /// Reads the basic form of ISO 8601 such as `20260301T080000Z`. `None` when the text is not a time.
+    pub fn parse_basic(text: &str) -> Option<Self> {
+        let parts = [0..4, 4..6, 6..8, 9..11, 11..13, 13..15].map(|range| text.get(range));
+        let [year, month, day, hour, minute, second] = parts.map(|part| part.unwrap_or("x"));
+        (text.len() == 16).then_some(())?;
+        Self::parse(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))
+    }
+
+    /// The basic form of ISO 8601 in whole seconds, such as `20260301T080000Z`.
+    pub fn basic(self) -> String {
+        self.to_string().chars().filter(|character| !"-:".contains(*character)).take(15).collect::<String>()
+            + "Z"
+    }
+
     /// Milliseconds since the epoch.
     pub const fn millis(self) -> i64 {
         self.0
@@ -156,5 +170,10 @@ mod tests {
         let at = WorldTime::parse("2026-03-01T08:00:00Z").expect("a time");
         assert_eq!(at.to_string(), "2026-03-01T08:00:00.000Z");
         assert_eq!(WorldTime::parse("next tuesday"), None);
+        assert_eq!(at.basic(), "20260301T080000Z");
+        assert_eq!(WorldTime::parse_basic("20260301T080000Z"), Some(at));
+        for broken in ["", "20260301T0800Z", "2026-03-01T08:00Z", "20261301T080000Z", "äöüäöüäö"] {
+            assert_eq!(WorldTime::parse_basic(broken), None, "{broken}");
+        }
     }
 }

@@ -230,7 +230,7 @@ impl Node {
 }
 
 fn install_silently(agent: &mut Agent, found: &Preinstalled, traits: &NodeTraits, catalogue: &Catalogue) {
-    let Some(package) = catalogue.packages.iter().find(|package| package.name == found.product) else {
+    let Some(package) = catalogue.declared(&found.product) else {
         return;
     };
     let Some(version) = package.versions.iter().find(|version| version.name == found.version) else { return };
@@ -257,7 +257,7 @@ fn remember(
     traits: &NodeTraits,
     catalogue: &Catalogue,
 ) {
-    let Some(package) = catalogue.packages.iter().find(|known| *known.name == *package) else { return };
+    let Some(package) = catalogue.declared(package) else { return };
     for version in
         package.versions.iter().filter(|version| versions.iter().any(|seen| **seen == *version.name))
     {

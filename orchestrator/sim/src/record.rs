@@ -103,6 +103,10 @@ pub(crate) fn brief(request: &Request) -> String {
                 input.alarm_name_prefix.as_deref().unwrap_or_default()
             ),
             Request::CloudWatch(request) => brief_metrics(request),
+            Request::S3(request) => {
+                let (bucket, key) = request.place();
+                format!("bucket={bucket} key={key}")
+            }
             _ => String::new(),
         };
     };
@@ -146,6 +150,22 @@ fn brief_keeping(request: &ssm::Request) -> String {
         ssm::Request::UpdateDocumentDefaultVersion(input) => {
             format!("name={} version={}", input.name, input.document_version)
         }
+        ssm::Request::CreateDocument(input) => {
+            format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
+        }
+        ssm::Request::UpdateDocument(input) => {
+            format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
+        }
+        ssm::Request::DeleteDocument(input) => {
+            format!("name={} version={}", input.name, input.version_name.as_deref().unwrap_or_default())
+        }
+        ssm::Request::ModifyDocumentPermission(input) => format!(
+            "name={} add={} remove={} versions={}",
+            input.name,
+            input.account_ids_to_add.as_deref().unwrap_or_default().join(","),
+            input.account_ids_to_remove.as_deref().unwrap_or_default().join(","),
+            input.shared_document_version.as_deref().unwrap_or_default()
+        ),
         ssm::Request::CreateAssociation(input) => format!(
             "document={} name={} schedule={}",
             input.name,

@@ -17,11 +17,15 @@ use crate::fleet::{Fleet, Node, NodeIndex, Reach, Site};
 use crate::package::{Catalogue, Package};
 use crate::random::Chance;
 use crate::record::{BitsChange, CallRecord, brief, delivery_word};
+use crate::s3::Store;
 use crate::ssm::PutTypes;
 use crate::ssm::association::{Association, AssociationRef};
 use crate::ssm::command::Command;
+use crate::ssm::publish::Copying;
 use crate::sts::{self, Identity, Tokens};
-use crate::world_file::{AlarmFile, ComplianceFile, LosesPing, Probe, Timing, WorldFile, WorldFileError};
+use crate::world_file::{
+    AlarmFile, ComplianceFile, LosesPing, Probe, PublishedFile, Timing, WorldFile, WorldFileError,
+};
 
 /// Index of a site in its world.
 pub type SiteIndex = u32;
@@ -47,6 +51,8 @@ pub(crate) enum Happening {
     Ramp(CommandRef),
     /// A message reaches a node.
     Deliver(InvocationRef),
+    /// The files of a published version have been copied, or not.
+    DocumentSettles(Box<Copying>),
     /// An agent begins to work on it.
     Begin(InvocationRef),
     /// An agent answers.
@@ -80,6 +86,10 @@ pub struct World {
     pub(crate) fleet: Fleet,
     pub(crate) ids: BTreeMap<Arc<str>, NodeIndex>,
     pub(crate) catalogue: Catalogue,
+    /// How versions behave that callers publish.
+    pub(crate) published: Vec<PublishedFile>,
+    /// Buckets and what lies in them.
+    pub(crate) s3: Store,
     /// Commands of each site in the order of `SendCommand`.
     pub(crate) commands: Vec<Vec<Command>>,
     pub(crate) command_ids: BTreeMap<Arc<str>, CommandRef>,
@@ -105,20 +115,19 @@ pub struct World {
     watched: BTreeMap<String, Vec<(SiteIndex, String)>>,
     tally: Tally,
     tokens: Tokens,
-    faults: Faults,
+    pub(crate) faults: Faults,
     calls: Vec<CallRecord>,
     uuids: u64,
 }
 
 fn losing(file: &WorldFile) -> BTreeMap<(String, String), LosesPing> {
-    let versions = file
-        .packages
-        .iter()
-        .flat_map(|package| package.versions.iter().map(|version| (package.name.clone(), version)));
-    versions
-        .filter_map(|(package, version)| {
-            version.loses_ping.clone().map(|loses| ((package, version.name.clone()), loses))
-        })
+    let declared = file.packages.iter().flat_map(|package| {
+        package.versions.iter().map(|version| (&package.name, Some(&version.name), &version.loses_ping))
+    });
+    let published =
+        file.published.iter().map(|file| (&file.package, file.version.as_ref(), &file.loses_ping));
+    let all = declared.chain(published);
+    all.filter_map(|(package, version, loses)| Some(((package.clone(), version?.clone()), loses.clone()?)))
         .collect()
 }
 
@@ -146,7 +155,9 @@ impl World {
             timing: file.timing.clone(),
             probes: file.probes.clone(),
             ids: ids.collect(),
-            catalogue: Catalogue { packages },
+            catalogue: Catalogue::new(packages),
+            published: file.published.clone(),
+            s3: Store::new(file),
             commands: vec![Vec::new(); fleet.sites.len()],
             command_ids: BTreeMap::new(),
             schedule: Schedule::default(),
@@ -243,6 +254,7 @@ impl World {
         match happening {
             Happening::Ramp(command) => self.ramp(command),
             Happening::Deliver(invocation) => self.deliver(invocation),
+            Happening::DocumentSettles(copying) => self.settle_document(&copying),
             Happening::Begin(invocation) => self.begin(invocation),
             Happening::Answer(invocation, report) => self.answer(invocation, *report),
             Happening::Expire(command) => self.expire(command),
@@ -411,6 +423,7 @@ impl World {
         match request {
             Request::Ssm(request) => self.carry_out_ssm(site, request, judgement),
             Request::CloudWatch(request) => self.carry_out_cloudwatch(site, request, judgement),
+            Request::S3(request) => self.carry_out_s3(site, request),
             Request::Sts(_) => Err(ApiError::unknown_operation()),
         }
     }

@@ -1,5 +1,7 @@
-//! Package zips, built by hand: stored, not compressed. The world has no files; it has names of scripts and what
-//! they print.
+//! Package zips. Those of the world's own packages are built by hand: stored, not compressed, because the world has no
+//! files; it has names of scripts and what they print. Of zips that come from outside, the directory is read.
+
+use std::io::{Read, Seek, SeekFrom};
 
 use flate2::Crc;
 
@@ -65,9 +67,84 @@ fn common_header(entry: &Entry) -> Vec<u8> {
     header
 }
 
+/// What lies at the root of a zip.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Names of the files at the root.
+    pub files: Vec<String>,
+    /// Whether there are folders beside them.
+    pub folders: bool,
+}
+
+impl Listing {
+    /// Whether a file of this name lies at the root.
+    pub fn has(&self, name: &str) -> bool {
+        self.files.iter().any(|file| file == name)
+    }
+}
+
+/// Longest directory that is read: far more than the names of a package's files need.
+const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
+/// The end record without its comment, and the longest comment.
+const END_BYTES: u64 = 22;
+const MAX_COMMENT_BYTES: u64 = 65_535;
+
+/// Reads the directory at the end of a zip. `None` when the bytes are no zip, or one larger than 4 GiB.
+pub fn listing(mut zip: impl Read + Seek) -> Option<Listing> {
+    let size = zip.seek(SeekFrom::End(0)).ok()?;
+    let tail_size = size.min(END_BYTES + MAX_COMMENT_BYTES);
+    let tail = read_at(&mut zip, size - tail_size, tail_size)?;
+    let end = (0..tail.len().checked_sub(END_BYTES as usize - 1)?)
+        .rev()
+        .find(|at| tail[*at..].starts_with(b"PK\x05\x06"))?;
+    let directory_size = u64::from(number(&tail, end + 12)?);
+    if directory_size > MAX_DIRECTORY_BYTES {
+        return None;
+    }
+    let directory = read_at(&mut zip, u64::from(number(&tail, end + 16)?), directory_size)?;
+    let mut found = Listing::default();
+    let mut at = 0;
+    while directory.get(at..at + 4) == Some(b"PK\x01\x02") {
+        let [name, extra, comment] = [28, 30, 32].map(|offset| short(&directory, at + offset));
+        let name = directory.get(at + 46..at + 46 + name?)?;
+        match String::from_utf8_lossy(name) {
+            name if name.contains('/') => found.folders = true,
+            name => found.files.push(name.into_owned()),
+        }
+        at += 46 + name.len() + extra? + comment?;
+    }
+    Some(found)
+}
+
+fn read_at(zip: &mut (impl Read + Seek), start: u64, length: u64) -> Option<Vec<u8>> {
+    zip.seek(SeekFrom::Start(start)).ok()?;
+    let mut bytes = vec![0; usize::try_from(length).ok()?];
+    zip.read_exact(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes)
+}
+
+fn short(bytes: &[u8], at: usize) -> Option<usize> {
+    bytes.get(at..at + 2)?.try_into().ok().map(u16::from_le_bytes).map(usize::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_directory_of_a_zip_is_read_and_other_bytes_are_no_zip() {
+        let entry = |name: &str| Entry { name: name.into(), content: b"x".to_vec() };
+        let zip = stored_zip(&[entry("install.sh"), entry("bin/tool"), entry("uninstall.sh")]);
+        let found = listing(std::io::Cursor::new(&zip)).expect("a zip");
+        assert_eq!(found, Listing { files: vec!["install.sh".into(), "uninstall.sh".into()], folders: true });
+        for broken in [&b""[..], b"PK", &[0; 200], &zip[..zip.len() - 4]] {
+            assert_eq!(listing(std::io::Cursor::new(broken)), None);
+        }
+    }
 
     #[test]
     fn a_zip_of_one_file_has_the_three_records_of_the_format() {

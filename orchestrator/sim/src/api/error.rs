@@ -115,6 +115,24 @@ constructors! {
     invalid_document(message) => "InvalidDocument";
     /// `InvalidDocumentVersion`.
     invalid_document_version(message) => "InvalidDocumentVersion";
+    /// `DocumentAlreadyExists`.
+    document_already_exists(message) => "DocumentAlreadyExists";
+    /// `DocumentLimitExceeded`: too many documents in the account and Region.
+    document_limit_exceeded(message) => "DocumentLimitExceeded";
+    /// `DocumentVersionLimitExceeded`: too many versions of one document.
+    document_version_limit_exceeded(message) => "DocumentVersionLimitExceeded";
+    /// `DocumentPermissionLimit`: shared with too many accounts.
+    document_permission_limit(message) => "DocumentPermissionLimit";
+    /// `DuplicateDocumentContent`: the content is that of an earlier version.
+    duplicate_document_content(message) => "DuplicateDocumentContent";
+    /// `DuplicateDocumentVersionName`: the label is taken.
+    duplicate_document_version_name(message) => "DuplicateDocumentVersionName";
+    /// `InvalidDocumentContent`.
+    invalid_document_content(message) => "InvalidDocumentContent";
+    /// `InvalidDocumentSchemaVersion`.
+    invalid_document_schema_version(message) => "InvalidDocumentSchemaVersion";
+    /// `InvalidDocumentOperation`: not in this state, such as deleting what is still shared.
+    invalid_document_operation(message) => "InvalidDocumentOperation";
     /// `InvalidOutputFolder`, which has no text.
     invalid_output_folder() => "InvalidOutputFolder";
     /// `InvalidParameters`: parameters that do not fit the document.

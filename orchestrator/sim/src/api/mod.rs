@@ -12,6 +12,7 @@ mod validate;
 mod wire;
 
 pub mod cloudwatch;
+pub mod s3;
 pub mod ssm;
 pub mod sts;
 
@@ -41,15 +42,18 @@ pub enum Service {
     CloudWatch,
     /// Security Token Service.
     Sts,
+    /// Simple Storage Service.
+    S3,
 }
 
 impl Service {
-    /// The service's name as in an endpoint setting: `ssm`, `cloudwatch`, `sts`.
+    /// The service's name as in an endpoint setting: `ssm`, `cloudwatch`, `sts`, `s3`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ssm => "ssm",
             Self::CloudWatch => "cloudwatch",
             Self::Sts => "sts",
+            Self::S3 => "s3",
         }
     }
 }
@@ -63,6 +67,8 @@ pub enum Request {
     CloudWatch(cloudwatch::Request),
     /// To the Security Token Service.
     Sts(sts::Request),
+    /// To the Simple Storage Service.
+    S3(s3::Request),
 }
 
 impl Request {
@@ -72,6 +78,7 @@ impl Request {
             Self::Ssm(_) => Service::Ssm,
             Self::CloudWatch(_) => Service::CloudWatch,
             Self::Sts(_) => Service::Sts,
+            Self::S3(_) => Service::S3,
         }
     }
 
@@ -81,6 +88,7 @@ impl Request {
             Self::Ssm(request) => request.operation(),
             Self::CloudWatch(request) => request.operation(),
             Self::Sts(request) => request.operation(),
+            Self::S3(request) => request.operation(),
         }
     }
 
@@ -97,6 +105,8 @@ impl Request {
                 ..error
             }),
             Self::Sts(request) => request.validate(),
+            // Its model has no limits that a path and headers could break.
+            Self::S3(_) => Ok(()),
         }
     }
 }
@@ -108,6 +118,7 @@ impl serde::Serialize for Request {
             Self::Ssm(request) => request.serialize(serializer),
             Self::CloudWatch(request) => request.serialize(serializer),
             Self::Sts(request) => request.serialize(serializer),
+            Self::S3(request) => request.place().serialize(serializer),
         }
     }
 }
@@ -121,6 +132,8 @@ pub enum Response {
     CloudWatch(cloudwatch::Response),
     /// From the Security Token Service.
     Sts(sts::Response),
+    /// From the Simple Storage Service.
+    S3(s3::Response),
 }
 
 /// What becomes of an answer on its way back: decided by the world's faults, carried out by the door.

@@ -76,6 +76,20 @@ impl Emitter {
                 products.push(product);
             }
         }
+        for file in &world.published {
+            let (product, version): (Arc<str>, _) = (Arc::from(&*file.package), file.version.as_deref());
+            let raises = file.raises.iter().enumerate().filter(|(_, raise)| raise.metric == metric.name);
+            let before = effects.len();
+            effects.extend(raises.map(|(index, raise)| Effect {
+                product: Arc::clone(&product),
+                version: Arc::from(version.unwrap_or_default()),
+                raise: raise.clone(),
+                index: index as u64,
+            }));
+            if effects.len() > before && !products.contains(&product) {
+                products.push(product);
+            }
+        }
         Self { file: metric.clone(), effects, products, start: world.start() }
     }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Request as HttpRequest, StatusCode, header};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use axum::routing::get;
@@ -30,7 +30,9 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::api::{ApiError, Caller, Delivery, Reply, Request, Response, Timestamp, ssm, sts};
-use crate::zip::{Entry, stored_zip};
+use crate::package::Attached;
+use crate::ssm::BrokenLink;
+use crate::zip::stored_zip;
 use connection::CutSwitch;
 use pace::Pace;
 use protocol::{Answer, Protocol, Route};
@@ -51,8 +53,9 @@ pub trait Backend: Send + 'static {
     /// Carries out one call.
     fn call(&mut self, caller: &Caller, request: Request) -> Reply;
 
-    /// Files of the package zip that a document's attachment URL names by its path below `/_attachments/`.
-    fn attachment(&self, path: &str) -> Option<Vec<Entry>>;
+    /// The package zip that a document's attachment URL names by its path below `/_attachments/` and the date and
+    /// signature of its query.
+    fn attachment(&self, path: &str, date: &str, signature: &str) -> Result<Attached, BrokenLink>;
 
     /// The truth about nodes.
     fn nodes(&self, filter: &NodeFilter) -> Value;
@@ -242,10 +245,28 @@ fn with_absolute_urls(mut response: Response, headers: &HeaderMap) -> Response {
     response
 }
 
-async fn attachment<B: Backend>(State(door): State<Arc<Door<B>>>, Path(path): Path<String>) -> HttpResponse {
-    match door.with(|world| world.attachment(&path)) {
-        Some(entries) => ([(header::CONTENT_TYPE, "application/zip")], stored_zip(&entries)).into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
+/// The query of an attachment's URL.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct LinkQuery {
+    #[serde(rename = "X-Amz-Date")]
+    date: String,
+    #[serde(rename = "X-Amz-Signature")]
+    signature: String,
+}
+
+async fn attachment<B: Backend>(
+    State(door): State<Arc<Door<B>>>,
+    Path(path): Path<String>,
+    Query(query): Query<LinkQuery>,
+) -> HttpResponse {
+    let found = door.with(|world| world.attachment(&path, &query.date, &query.signature));
+    match found {
+        Ok(Attached::Made(entries)) => {
+            ([(header::CONTENT_TYPE, "application/zip")], stored_zip(&entries)).into_response()
+        }
+        Ok(Attached::Stored(_)) | Err(BrokenLink::Gone) => StatusCode::NOT_FOUND.into_response(),
+        Err(BrokenLink::Signature | BrokenLink::Expired) => StatusCode::FORBIDDEN.into_response(),
     }
 }
 

@@ -38,6 +38,7 @@ fn signing_name(service: Service) -> &'static str {
         Service::Ssm => "ssm",
         Service::CloudWatch => "monitoring",
         Service::Sts => "sts",
+        Service::S3 => "s3",
     }
 }
 

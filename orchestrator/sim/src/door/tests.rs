@@ -10,6 +10,7 @@ use super::*;
 use crate::api::cloudwatch::DescribeAlarmsOutput;
 use crate::api::sts::GetCallerIdentityOutput;
 use crate::serve::{Handle, ServeError, serve};
+use crate::zip::Entry;
 
 /// Answers every call by its operation's name and remembers how far its time was moved.
 #[derive(Default)]
@@ -41,8 +42,9 @@ impl Backend for Scripted {
         Reply { result, delivery: self.delivery }
     }
 
-    fn attachment(&self, path: &str) -> Option<Vec<Entry>> {
-        (path == "a/tool.zip").then(|| vec![Entry { name: "install.sh".into(), content: b"exit 0".to_vec() }])
+    fn attachment(&self, path: &str, _: &str, _: &str) -> Result<Attached, BrokenLink> {
+        let entry = Entry { name: "install.sh".into(), content: b"exit 0".to_vec() };
+        (path == "a/tool.zip").then(|| Attached::Made(Arc::from([entry]))).ok_or(BrokenLink::Gone)
     }
 
     fn nodes(&self, filter: &NodeFilter) -> Value {

@@ -12,10 +12,11 @@ use crate::api::{Caller, Reply, Request};
 use crate::clock::WorldTime;
 use crate::fault::Fault;
 use crate::fleet::{Node, Reach, Site};
+use crate::package::Attached;
 use crate::record::{BitsChange, CallRecord, Receipt};
+use crate::ssm::BrokenLink;
 use crate::world::World;
 use crate::world_file::check_fault;
-use crate::zip::Entry;
 
 impl Backend for World {
     fn now_millis(&self) -> i64 {
@@ -30,8 +31,8 @@ impl Backend for World {
         self.call(caller, request)
     }
 
-    fn attachment(&self, path: &str) -> Option<Vec<Entry>> {
-        self.catalogue().attachment(path).map(<[Entry]>::to_vec)
+    fn attachment(&self, path: &str, date: &str, signature: &str) -> Result<Attached, BrokenLink> {
+        self.linked(path, date, signature).cloned()
     }
 
     fn nodes(&self, filter: &NodeFilter) -> Value {

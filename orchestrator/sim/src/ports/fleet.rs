@@ -232,10 +232,8 @@ impl SimulatedCloud {
                 let path = attachment.url.trim_start_matches("/_attachments/");
                 let path = path.split('?').next().unwrap_or_default();
                 let update = self.world.with(|world| {
-                    let entries = world.catalogue().attachment(path)?;
-                    Some(
-                        entries.iter().any(|entry| matches!(entry.name.as_str(), "update.sh" | "update.ps1")),
-                    )
+                    let zip = world.catalogue().attachment(path)?;
+                    Some(["update.sh", "update.ps1"].iter().any(|script| zip.has(script)))
                 });
                 manifest.update_script.extend(update.map(|update| (attachment.name.clone(), update)));
             }

@@ -50,6 +50,27 @@ impl World {
             R::ListComplianceSummaries(input) => {
                 self.list_compliance_summaries(site, &input, judgement).map(Into::into)
             }
+            request => self.carry_out_publishing(site, request, judgement),
+        }
+    }
+
+    fn carry_out_publishing(
+        &mut self,
+        site: SiteIndex,
+        request: Request,
+        judgement: &Judgement,
+    ) -> Result<Response, ApiError> {
+        use Request as R;
+        match request {
+            R::CreateDocument(input) => self.create_document(site, &input).map(Into::into),
+            R::UpdateDocument(input) => self.update_document(site, &input).map(Into::into),
+            R::DeleteDocument(input) => self.delete_document(site, &input).map(Into::into),
+            R::ModifyDocumentPermission(input) => {
+                self.modify_document_permission(site, &input).map(Into::into)
+            }
+            R::DescribeDocumentPermission(input) => {
+                self.describe_document_permission(site, &input, judgement).map(Into::into)
+            }
             request => self.carry_out_associations(site, request, judgement),
         }
     }

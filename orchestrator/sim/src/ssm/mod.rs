@@ -9,9 +9,13 @@ mod listing;
 mod machine;
 mod nodes;
 mod parameters;
+pub(crate) mod publish;
 mod send;
+mod sharing;
+mod sources;
 
 pub(crate) use compliance::PutTypes;
+pub use documents::BrokenLink;
 
 #[cfg(test)]
 mod tests;

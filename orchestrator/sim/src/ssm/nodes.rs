@@ -205,6 +205,10 @@ impl World {
         site: SiteIndex,
         input: &AddTagsToResourceInput,
     ) -> Result<AddTagsToResourceOutput, ApiError> {
+        if input.resource_type == "Document" {
+            self.tag_document(site, &input.resource_id, &input.tags)?;
+            return Ok(AddTagsToResourceOutput {});
+        }
         let index = self.tagged_node(site, &input.resource_type, &input.resource_id)?;
         for tag in &input.tags {
             self.fleet.nodes[index as usize].set_tag(&tag.key, &tag.value);
@@ -218,6 +222,9 @@ impl World {
         site: SiteIndex,
         input: &ListTagsForResourceInput,
     ) -> Result<ListTagsForResourceOutput, ApiError> {
+        if input.resource_type == "Document" {
+            return Ok(ListTagsForResourceOutput { tag_list: self.document_tags(site, &input.resource_id)? });
+        }
         let index = self.tagged_node(site, &input.resource_type, &input.resource_id)?;
         let tags = self.fleet.nodes[index as usize].tags();
         let tag_list = tags

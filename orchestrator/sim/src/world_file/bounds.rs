@@ -7,9 +7,10 @@ use std::ops::RangeInclusive;
 
 use super::check::impossible;
 use super::{
-    AlarmFile, ComplianceFile, MetricFile, NodeGroup, PackageFile, PartialTag, Raise, Rate, Role, Swing,
-    Timing, Trouble, WorldFile, WorldFileError,
+    AlarmFile, ComplianceFile, LosesPing, MetricFile, NodeGroup, PackageFile, PartialTag, PublishedFile,
+    Raise, Rate, Role, Swing, Timing, Trouble, WorldFile, WorldFileError,
 };
+use crate::agent::behaviour::Rule;
 use crate::fault::Fault;
 
 /// Ten years: longer than any world is watched.
@@ -32,6 +33,7 @@ impl WorldFile {
         each("roles", &self.roles, check_role)?;
         each("nodes", &self.nodes, check_group)?;
         each("packages", &self.packages, check_package)?;
+        each("published", &self.published, check_published)?;
         each("alarms", &self.alarms, check_alarm)?;
         each("metrics", &self.metrics, check_metric)?;
         each("compliance", &self.compliance, |place, item: &ComplianceFile| {
@@ -85,25 +87,41 @@ fn check_group(place: &str, group: &NodeGroup) -> Result<(), WorldFileError> {
 
 fn check_package(place: &str, package: &PackageFile) -> Result<(), WorldFileError> {
     each(&format!("{place}.versions"), &package.versions, |place, version| {
-        check_range(place, "takes_seconds", version.takes_seconds, LONGEST_SECONDS)?;
-        each(&format!("{place}.behaviour"), &version.behaviour, |place, rule| {
-            within(place, "when.fraction", rule.when.fraction, &(0.0..=1.0))?;
-            rule.takes_seconds
-                .map_or(Ok(()), |range| check_range(place, "takes_seconds", range, LONGEST_SECONDS))
-        })?;
-        if let Some(loses) = &version.loses_ping {
-            let place = &format!("{place}.loses_ping");
-            within(place, "when.fraction", loses.when.fraction, &(0.0..=1.0))?;
-            within(place, "after_seconds", Some(i64::from(loses.after_seconds)), &LATEST_SECONDS)?;
-        }
-        each(&format!("{place}.raises"), &version.raises, |place, raise: &Raise| {
-            within(place, "when.fraction", raise.when.fraction, &(0.0..=1.0))?;
-            within(place, "by", Some(raise.by), &VALUES)?;
-            within(place, "times", Some(raise.times), &FACTORS)?;
-            within(place, "spread_times", Some(raise.spread_times), &FACTORS)?;
-            within(place, "after_seconds", Some(i64::from(raise.after_seconds)), &LATEST_SECONDS)?;
-            within(place, "for_seconds", raise.for_seconds.map(i64::from), &LATEST_SECONDS)
-        })
+        check_scripts(place, version.takes_seconds, &version.behaviour)?;
+        check_consequences(place, &version.raises, version.loses_ping.as_ref())
+    })
+}
+
+fn check_published(place: &str, file: &PublishedFile) -> Result<(), WorldFileError> {
+    check_scripts(place, file.takes_seconds, &file.behaviour)?;
+    check_consequences(place, &file.raises, file.loses_ping.as_ref())
+}
+
+fn check_scripts(place: &str, takes_seconds: [u64; 2], behaviour: &[Rule]) -> Result<(), WorldFileError> {
+    check_range(place, "takes_seconds", takes_seconds, LONGEST_SECONDS)?;
+    each(&format!("{place}.behaviour"), behaviour, |place, rule| {
+        within(place, "when.fraction", rule.when.fraction, &(0.0..=1.0))?;
+        rule.takes_seconds.map_or(Ok(()), |range| check_range(place, "takes_seconds", range, LONGEST_SECONDS))
+    })
+}
+
+fn check_consequences(
+    place: &str,
+    raises: &[Raise],
+    loses_ping: Option<&LosesPing>,
+) -> Result<(), WorldFileError> {
+    if let Some(loses) = loses_ping {
+        let place = &format!("{place}.loses_ping");
+        within(place, "when.fraction", loses.when.fraction, &(0.0..=1.0))?;
+        within(place, "after_seconds", Some(i64::from(loses.after_seconds)), &LATEST_SECONDS)?;
+    }
+    each(&format!("{place}.raises"), raises, |place, raise: &Raise| {
+        within(place, "when.fraction", raise.when.fraction, &(0.0..=1.0))?;
+        within(place, "by", Some(raise.by), &VALUES)?;
+        within(place, "times", Some(raise.times), &FACTORS)?;
+        within(place, "spread_times", Some(raise.spread_times), &FACTORS)?;
+        within(place, "after_seconds", Some(i64::from(raise.after_seconds)), &LATEST_SECONDS)?;
+        within(place, "for_seconds", raise.for_seconds.map(i64::from), &LATEST_SECONDS)
     })
 }
 
@@ -149,6 +167,7 @@ fn check_timing(timing: &Timing) -> Result<(), WorldFileError> {
     within("timing", "compliance_lag_seconds", lag, &(0..=172_800))?;
     let lag = Some(timing.metric_listing_lag_seconds);
     within("timing", "metric_listing_lag_seconds", lag, &(0..=172_800))?;
+    check_range("timing", "document_seconds", timing.document_seconds, LONGEST_SECONDS)?;
     check_range("timing", "delivery_millis", timing.delivery_millis, LONGEST_SECONDS * 1000)?;
     check_range("timing", "agent_wait_seconds", timing.agent_wait_seconds, LONGEST_SECONDS)?;
     check_range("timing", "script_millis", timing.script_millis, LONGEST_SECONDS * 1000)

@@ -57,6 +57,7 @@ impl WorldFile {
         }
         self.check_metrics()?;
         self.check_compliance()?;
+        self.check_published()?;
         for (index, fault) in self.faults.iter().enumerate() {
             fault.check().map_err(|message| impossible(format!("faults[{index}]"), message))?;
         }
@@ -163,6 +164,10 @@ impl WorldFile {
         package: &str,
         version: Option<&str>,
     ) -> Result<(), WorldFileError> {
+        let mut published = self.published.iter().filter(|known| known.package == package);
+        if published.any(|known| version.is_none_or(|version| known.version.as_deref() == Some(version))) {
+            return Ok(());
+        }
         let Some(known) = self.packages.iter().find(|known| known.name == package) else {
             return Err(impossible(place, format!("no package is called `{package}`")));
         };

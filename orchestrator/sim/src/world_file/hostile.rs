@@ -82,6 +82,21 @@ const BOUNDS: &[(&str, &str, &str)] = &[
     ("packages[].versions[].raises[].when.fraction", "0.0", "1.0"),
     ("packages[].versions[].takes_seconds", "0", "172800"),
     ("probes[].absent_exit_code", "-2147483648", "2147483647"),
+    ("published[].behaviour[].exit_code", "-2147483648", "2147483647"),
+    ("published[].behaviour[].takes_seconds", "0", "172800"),
+    ("published[].behaviour[].when.attempts", "0", WHOLE),
+    ("published[].behaviour[].when.fraction", "0.0", "1.0"),
+    ("published[].loses_ping.after_seconds", "0", DECADE),
+    ("published[].loses_ping.when.attempts", "0", WHOLE),
+    ("published[].loses_ping.when.fraction", "0.0", "1.0"),
+    ("published[].raises[].after_seconds", "0", DECADE),
+    ("published[].raises[].by", "-1000000000.0", "1000000000.0"),
+    ("published[].raises[].for_seconds", "0", DECADE),
+    ("published[].raises[].spread_times", "0.0", "1000000.0"),
+    ("published[].raises[].times", "0.0", "1000000.0"),
+    ("published[].raises[].when.attempts", "0", WHOLE),
+    ("published[].raises[].when.fraction", "0.0", "1.0"),
+    ("published[].takes_seconds", "0", "172800"),
     ("rates.*.burst", "0.0", "1000000.0"),
     ("rates.*.per_second", "0.0", "1000000.0"),
     ("roles[].max_session_seconds", "1", "43200"),
@@ -89,6 +104,7 @@ const BOUNDS: &[(&str, &str, &str)] = &[
     ("timing.agent_wait_seconds", "0", "172800"),
     ("timing.compliance_lag_seconds", "0", "172800"),
     ("timing.delivery_millis", "0", "172800000"),
+    ("timing.document_seconds", "0", "172800"),
     ("timing.listing_lag_seconds", "0.0", "172800.0"),
     ("timing.metric_listing_lag_seconds", "0", "172800"),
     ("timing.ramp_seconds", "0.0", "172800.0"),
@@ -222,7 +238,7 @@ fn ranges_that_end_before_they_begin_are_refused() {
         .into_iter()
         .filter(|(_, pointer)| full().pointer(pointer).is_some_and(Value::is_array))
         .collect();
-    assert_eq!(pairs.len(), 7);
+    assert_eq!(pairs.len(), 10);
     for (name, pointer) in pairs {
         let mut document = full();
         *document.pointer_mut(&pointer).expect("found before") = serde_json::json!([3, 2]);

@@ -12,6 +12,7 @@ mod bounds;
 mod check;
 mod compliance;
 mod metrics;
+mod published;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ use crate::fault::Fault;
 pub use alarms::{AlarmChange, AlarmFile, AlarmOn, AlarmState, RaisedWhen};
 pub use compliance::{ComplianceFile, SpoiledBy};
 pub use metrics::{MetricFile, MetricKind, Raise, Swing};
+pub use published::{BucketFile, PublishedFile};
 
 /// Longest text that is read at all.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -87,6 +89,12 @@ pub struct WorldFile {
     /// Distributor packages.
     #[serde(default)]
     pub packages: Vec<PackageFile>,
+    /// How versions behave that callers publish.
+    #[serde(default)]
+    pub published: Vec<PublishedFile>,
+    /// S3 buckets that are there from the start.
+    #[serde(default)]
+    pub buckets: Vec<BucketFile>,
     /// What commands sent as scripts print.
     #[serde(default)]
     pub probes: Vec<Probe>,
@@ -392,6 +400,8 @@ pub struct Timing {
     pub compliance_lag_seconds: u32,
     /// Seconds until listings and searches know a metric that a caller put for the first time.
     pub metric_listing_lag_seconds: u32,
+    /// Range in seconds from publishing a version of a document until it is active.
+    pub document_seconds: [u64; 2],
     /// Range in milliseconds from sending to the agent's start.
     pub delivery_millis: [u64; 2],
     /// Range in seconds of the agent's random wait before it fetches a package.
@@ -408,6 +418,7 @@ impl Default for Timing {
             listing_lag_seconds: 2.0,
             compliance_lag_seconds: 30,
             metric_listing_lag_seconds: 120,
+            document_seconds: [2, 8],
             delivery_millis: [200, 1500],
             agent_wait_seconds: [0, 15],
             ramp_seconds: 1.0,

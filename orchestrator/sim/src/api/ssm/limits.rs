@@ -18,7 +18,7 @@ pub(super) const INSTANCE_ID: Text = Text::pattern(r"(^i-(\w{8}|\w{17})$)|(^mi-\
 pub(super) const DOCUMENT_ARN: Text = Text::pattern(r"^[a-zA-Z0-9_\-.:/]{3,128}$", is_document_arn);
 pub(super) const DOCUMENT_VERSION: Text =
     Text::pattern("([$]LATEST|[$]DEFAULT|^[1-9][0-9]*$)", is_document_version);
-const VERSION_NAME: Text = Text::pattern(r"^[a-zA-Z0-9_\-.]{1,128}$", is_version_name);
+pub(super) const VERSION_NAME: Text = Text::pattern(r"^[a-zA-Z0-9_\-.]{1,128}$", is_version_name);
 pub(super) const MAX_CONCURRENCY: Text =
     Text::length(1, 7).and_pattern("^([1-9][0-9]*|[1-9][0-9]%|[1-9]%|100%)$", is_max_concurrency);
 pub(super) const MAX_ERRORS: Text =

@@ -10,10 +10,12 @@ use crate::api::wire::{Timestamp, operations, structures, words};
 
 mod association;
 mod compliance;
+mod document;
 mod limits;
 
 pub use association::*;
 pub use compliance::*;
+pub use document::*;
 
 operations! {
     Ssm:
@@ -31,6 +33,11 @@ operations! {
     AddTagsToResource(AddTagsToResourceInput) -> AddTagsToResourceOutput,
     ListTagsForResource(ListTagsForResourceInput) -> ListTagsForResourceOutput,
     UpdateDocumentDefaultVersion(UpdateDocumentDefaultVersionInput) -> UpdateDocumentDefaultVersionOutput,
+    CreateDocument(CreateDocumentInput) -> CreateDocumentOutput,
+    UpdateDocument(UpdateDocumentInput) -> UpdateDocumentOutput,
+    DeleteDocument(DeleteDocumentInput) -> DeleteDocumentOutput,
+    ModifyDocumentPermission(ModifyDocumentPermissionInput) -> ModifyDocumentPermissionOutput,
+    DescribeDocumentPermission(DescribeDocumentPermissionInput) -> DescribeDocumentPermissionOutput,
     CreateAssociation(CreateAssociationInput) -> CreateAssociationOutput,
     UpdateAssociation(UpdateAssociationInput) -> UpdateAssociationOutput,
     DescribeAssociation(DescribeAssociationInput) -> DescribeAssociationOutput,

@@ -4,6 +4,7 @@ mod associations;
 mod commands;
 mod compliance;
 mod faults;
+mod publishing;
 mod reads;
 
 use std::collections::BTreeMap;
