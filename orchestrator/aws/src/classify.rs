@@ -208,6 +208,9 @@ fn of_code(code: &str) -> Option<Class> {
         | "InvalidInstanceId"
         | "ResourceNotFound"
         | "ResourceNotFoundException"
+        | "NoSuchKey"
+        | "NoSuchUpload"
+        | "NotFound"
         | "NoSuchEntity" => Class::NotFound,
         "RequestTimeout" | "RequestTimeoutException" => Class::Unavailable,
         _ if code.starts_with("AccessDenied") => Class::Denied,

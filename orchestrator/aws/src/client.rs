@@ -27,6 +27,8 @@ const READ: Duration = Duration::from_secs(20);
 const ATTEMPT: Duration = Duration::from_secs(30);
 /// One call with the SDK's own repetitions.
 const CALL: Duration = Duration::from_secs(100);
+/// One attempt to upload a part: 16 MiB in this time are half a megabit a second.
+const UPLOAD: Duration = Duration::from_secs(300);
 /// Having credentials, all repetitions included.
 const IDENTITY: Duration = Duration::from_secs(20);
 /// `AssumeRole` with the SDK's own repetitions: ends before [`IDENTITY`], whose own end says nothing about why and cannot be
@@ -226,6 +228,20 @@ fn timeouts() -> TimeoutConfig {
 /// Limits for `AssumeRole`.
 pub(crate) fn assume_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ASSUME).operation_timeout(ASSUME).build()
+}
+
+/// S3: one attempt carries megabytes, and at another address buckets have no names of their own in DNS.
+pub(crate) fn s3_config(config: &SdkConfig) -> aws_sdk_s3::Config {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(UPLOAD)
+        .operation_attempt_timeout(UPLOAD)
+        .operation_timeout(UPLOAD * READ_ATTEMPTS)
+        .build();
+    aws_sdk_s3::config::Builder::from(config)
+        .timeout_config(timeouts)
+        .force_path_style(config.endpoint_url().is_some())
+        .build()
 }
 
 fn app_name() -> AppName {

@@ -1,4 +1,4 @@
-//! The ports over real AWS: Systems Manager, STS and CloudWatch through the AWS SDK.
+//! The ports over real AWS: Systems Manager, STS, CloudWatch and S3 through the AWS SDK.
 //!
 //! For: the command line, which builds one [`Aws`] and hands it to the driver. The same type works against AWS and against
 //! anything that speaks AWS's wire formats at another address.
@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod alarms;
+mod bucket;
 mod classify;
 mod client;
 mod commands;
@@ -24,6 +25,7 @@ mod meter;
 mod metrics;
 mod page;
 mod platform;
+mod registry;
 mod site;
 #[cfg(test)]
 mod tests;

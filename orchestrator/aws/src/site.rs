@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{Mutex, OnceCell};
 use wavetrain_model::fleet::Site;
 use wavetrain_model::id::AccountId;
@@ -33,12 +33,19 @@ pub(crate) struct Reach {
     /// overridden call by call cost a tenth of the call.
     pub(crate) run_command: aws_sdk_ssm::Client,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
+    /// Made when something is published: most programs never do, and a fleet has thousands of sites.
+    s3: OnceLock<aws_sdk_s3::Client>,
+    config: SdkConfig,
     label: Arc<str>,
     role: Option<Role>,
     meter: Arc<Meter>,
 }
 
 impl Reach {
+    pub(crate) fn s3(&self) -> &aws_sdk_s3::Client {
+        self.s3.get_or_init(|| aws_sdk_s3::Client::from_conf(client::s3_config(&self.config)))
+    }
+
     /// Counts the call and turns its error into a [`Failure`].
     pub(crate) fn settle<T, E>(
         &self,
@@ -116,6 +123,8 @@ impl Sites {
             ssm: aws_sdk_ssm::Client::new(&config),
             run_command: aws_sdk_ssm::Client::new(&unrepeated),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+            s3: OnceLock::new(),
+            config,
             label: Arc::from(site.to_string()),
             role: role_of(site),
             meter: Arc::clone(&self.meter),
