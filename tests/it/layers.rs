@@ -15,7 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("aws", &["model", "ports"]),
     ("sim", &["model", "ports"]),
     ("signals", &["model", "ports"]),
-    ("package", &["model", "spec"]),
+    ("package", &["model", "spec", "ports"]),
     ("cli", &["model", "spec", "engine", "ports", "store", "driver", "aws", "sim", "signals", "package"]),
     ("tests", &["model", "spec", "engine", "ports", "store", "driver", "sim"]),
 ];

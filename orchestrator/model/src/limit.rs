@@ -63,6 +63,9 @@ pub const REPORT_SKEW_SECONDS: u32 = 5 * 60;
 /// Bytes of a signed report.
 pub const REPORT_BYTES: usize = 65_536;
 
+/// Versions of one package in one account and Region (Distributor).
+pub const VERSIONS_PER_PACKAGE: usize = 25;
+
 /// Files attached to one version of a package (Distributor).
 pub const ATTACHMENTS_PER_VERSION: usize = 20;
 

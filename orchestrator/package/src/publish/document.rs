@@ -1,0 +1,170 @@
+//! The document's version: made once, waited for, and held against what was built.
+
+use super::upload::folder;
+use super::{Done, Error, Home, Publisher, Release, Step, is_passing};
+use crate::manifest::Manifest;
+use wavetrain_model::fleet::Site;
+use wavetrain_model::limit::VERSIONS_PER_PACKAGE;
+use wavetrain_model::time::Seconds;
+use wavetrain_ports::failure::{Class, Failure};
+use wavetrain_ports::registry::{Draft, Listed, Published};
+
+/// How long Systems Manager may copy files. It has no limit of its own that is known.
+const PATIENCE: Seconds = Seconds(30 * 60);
+/// Between two looks at a version that is being made.
+const LOOK: Seconds = Seconds(3);
+/// After which a version shows in listings that was made by a call whose answer was lost.
+const SETTLE: Seconds = Seconds(10);
+/// How often the document is sent.
+const SENDS: u32 = 3;
+
+impl Publisher<'_> {
+    /// The version is there and active, whoever made it.
+    pub(super) async fn make(&self, home: &Home, release: &Release) -> Result<Done, Error> {
+        let mut done = Done::default();
+        let mut listed = self.listed(&home.site, &release.package).await?;
+        let is_broken = self.own(home, release, &listed).await?.is_some_and(|own| own.status == "Failed");
+        if is_broken {
+            self.remove(home, release, &listed).await?;
+            listed = self.listed(&home.site, &release.package).await?;
+        }
+        if listed.iter().any(|line| line.name == release.version()) {
+            self.tell(home, Step::Found);
+        } else {
+            if listed.len() >= VERSIONS_PER_PACKAGE {
+                return Err(Error::Full { versions: listed.len() });
+            }
+            done.uploaded = self.upload(home, release).await?;
+            self.send(home, release, !listed.is_empty()).await?;
+            self.tell(home, Step::Sent);
+            done.is_new = true;
+        }
+        self.wait(home, release).await?;
+        self.tell(home, Step::Active);
+        Ok(done)
+    }
+
+    pub(super) async fn listed(&self, site: &Site, package: &str) -> Result<Vec<Listed>, Error> {
+        Ok(self.patiently(|| self.registry.versions(site, package)).await?.unwrap_or_default())
+    }
+
+    /// The version of this name, if it is ours.
+    async fn own(
+        &self,
+        home: &Home,
+        release: &Release,
+        listed: &[Listed],
+    ) -> Result<Option<Published>, Error> {
+        if !listed.iter().any(|line| line.name == release.version()) {
+            return Ok(None);
+        }
+        let (package, version) = (&release.package, release.version());
+        let found = self.patiently(|| self.registry.version(&home.site, package, version)).await?;
+        match found {
+            Some(found) if is_same(&found.content, release) => Ok(Some(found)),
+            Some(_) => Err(Error::Taken { version: version.to_owned() }),
+            None => Ok(None),
+        }
+    }
+
+    /// A version that Systems Manager could not make keeps its name taken. The only version of a document cannot be deleted alone.
+    async fn remove(&self, home: &Home, release: &Release, listed: &[Listed]) -> Result<(), Error> {
+        let version = (listed.len() > 1).then(|| release.version());
+        self.patiently(|| self.registry.delete(&home.site, &release.package, version)).await?;
+        self.tell(home, Step::Removed);
+        Ok(())
+    }
+
+    async fn send(&self, home: &Home, release: &Release, is_update: bool) -> Result<(), Error> {
+        let mut draft = Draft {
+            package: release.package.clone(),
+            version: release.version().to_owned(),
+            content: release.content.clone(),
+            source: format!("s3://{}/{}", home.bucket, folder(home, release)),
+            is_update,
+        };
+        let mut last = None;
+        for _ in 0..SENDS {
+            let failure = match self.registry.put(&home.site, &draft).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            if !(is_passing(&failure) || failure.class == Class::UnknownOutcome || is_there(&failure)) {
+                return Err(failure.into());
+            }
+            // It may have been made all the same, by us or by somebody else.
+            self.pause(SETTLE).await;
+            let listed = self.listed(&home.site, &release.package).await?;
+            if self.own(home, release, &listed).await?.is_some() {
+                return Ok(());
+            }
+            draft.is_update = !listed.is_empty();
+            last = Some(failure);
+        }
+        Err(last.map_or(Error::Missing { version: draft.version }, Error::Call))
+    }
+
+    async fn wait(&self, home: &Home, release: &Release) -> Result<(), Error> {
+        let (package, version) = (&release.package, release.version());
+        let end = self.clock.now().plus(PATIENCE);
+        loop {
+            let found = self.patiently(|| self.registry.version(&home.site, package, version)).await?;
+            let status = match found {
+                Some(found) if !is_same(&found.content, release) => {
+                    return Err(Error::Taken { version: version.to_owned() });
+                }
+                Some(found) if found.status == "Active" => return same_files(&found, release),
+                Some(Published { status, information, .. }) if status == "Failed" => {
+                    return Err(Error::Failed { version: version.to_owned(), information });
+                }
+                Some(found) => found.status,
+                None => "not listed".to_owned(),
+            };
+            if self.clock.now() >= end {
+                return Err(Error::Slow { version: version.to_owned(), status, waited: PATIENCE });
+            }
+            self.tell(home, Step::Waiting);
+            self.pause(LOOK).await;
+        }
+    }
+
+    /// Moves the default version. Whether it was another before.
+    ///
+    /// # Errors
+    /// There is no such active version, or AWS did not do it.
+    pub async fn set_default(&self, site: &Site, package: &str, version: &str) -> Result<bool, Error> {
+        let listed = self.listed(site, package).await?;
+        let line = listed.iter().find(|line| line.name == version && line.status == "Active");
+        let Some(line) = line else { return Err(Error::Missing { version: version.to_owned() }) };
+        if line.is_default {
+            return Ok(false);
+        }
+        self.patiently(|| self.registry.set_default(site, package, &line.number)).await?;
+        (self.watcher)(site, Step::Default);
+        Ok(true)
+    }
+}
+
+fn is_there(failure: &Failure) -> bool {
+    matches!(failure.code.as_str(), "DocumentAlreadyExists" | "DuplicateDocumentVersionName")
+}
+
+/// AWS may write the same JSON in another way.
+fn is_same(content: &str, release: &Release) -> bool {
+    content == release.content || Manifest::parse(content).is_ok_and(|there| there == release.manifest)
+}
+
+fn same_files(found: &Published, release: &Release) -> Result<(), Error> {
+    for file in release.files.iter().map(|file| &file.attachment) {
+        let there = found.files.get(&file.name);
+        if there.is_none_or(|there| there.sha256 != file.sha256.as_str() || there.size != file.bytes) {
+            return Err(Error::Different {
+                version: release.version().to_owned(),
+                file: file.name.clone(),
+                found: there.map_or("missing", |there| &there.sha256).to_owned(),
+                expected: file.sha256.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
