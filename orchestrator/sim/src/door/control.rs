@@ -228,7 +228,8 @@ impl<B: Backend> Door<B> {
         if let Some(pause) = order.pause {
             pace.set_paused(elapsed, pause);
         }
-        paced.pace = pace;
+        let before = std::mem::replace(&mut paced.pace, pace);
+        paced.earlier.push(before);
         paced.backend.advance_to(pace.now_millis(elapsed));
         drop(paced);
         self.clock_changes.send_modify(|change| *change += 1);

@@ -12,6 +12,7 @@ mod control;
 mod pace;
 mod protocol;
 mod query;
+mod s3;
 mod signature;
 mod truth;
 
@@ -30,12 +31,16 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::api::{ApiError, Caller, Delivery, Reply, Request, Response, Timestamp, ssm, sts};
+use crate::content::Content;
 use crate::package::Attached;
+use crate::s3::PartFacts;
 use crate::ssm::BrokenLink;
 use crate::zip::stored_zip;
 use connection::CutSwitch;
 use pace::Pace;
 use protocol::{Answer, Protocol, Route};
+use s3::download::{self, Range};
+use s3::spool::Spool;
 
 pub use control::{CallFilter, ControlError, NodeChange, NodeFilter};
 pub use pace::{MAX_SPEED, PaceError};
@@ -56,6 +61,9 @@ pub trait Backend: Send + 'static {
     /// The package zip that a document's attachment URL names by its path below `/_attachments/` and the date and
     /// signature of its query.
     fn attachment(&self, path: &str, date: &str, signature: &str) -> Result<Attached, BrokenLink>;
+
+    /// What is known of the parts of an upload that are there, in the order of the numbers given.
+    fn parts(&self, bucket: &str, upload_id: &str, numbers: &[i32]) -> Vec<PartFacts>;
 
     /// The truth about nodes.
     fn nodes(&self, filter: &NodeFilter) -> Value;
@@ -86,6 +94,8 @@ pub(crate) trait RealTime: Send + Sync + 'static {
 struct Paced<B> {
     backend: B,
     pace: Pace,
+    /// How time moved before, oldest first.
+    earlier: Vec<Pace>,
 }
 
 /// State of all handlers.
@@ -96,6 +106,8 @@ pub(crate) struct Door<B> {
     /// How often somebody moved or scaled the clock: who follows it waits here instead of asking again and again.
     clock_changes: watch::Sender<u64>,
     closing: watch::Receiver<bool>,
+    /// The bytes of objects.
+    spool: Spool,
 }
 
 impl<B: Backend> Door<B> {
@@ -106,13 +118,14 @@ impl<B: Backend> Door<B> {
         closing: watch::Receiver<bool>,
     ) -> Result<Self, PaceError> {
         let pace = Pace::new(backend.now_millis(), speed)?;
-        let paced = Mutex::new(Paced { backend, pace });
+        let paced = Mutex::new(Paced { backend, pace, earlier: Vec::new() });
         Ok(Self {
             paced,
             time: Box::new(time),
             requests: AtomicU64::new(0),
             clock_changes: watch::Sender::new(0),
             closing,
+            spool: Spool::default(),
         })
     }
 
@@ -141,6 +154,17 @@ impl<B: Backend> Door<B> {
         response
     }
 
+    /// The world's time when callers' own clocks showed a moment, in milliseconds since the epoch. What was before the
+    /// door opened counts as its opening.
+    fn world_millis_at(&self, epoch_seconds: f64) -> i64 {
+        let elapsed = self.time.elapsed();
+        let ago = (self.time.epoch_seconds() - epoch_seconds).max(0.0);
+        let then = elapsed.saturating_sub(Duration::try_from_secs_f64(ago).unwrap_or(Duration::MAX));
+        let paced = self.lock();
+        let known = paced.earlier.iter().chain([&paced.pace]).rfind(|pace| pace.since() <= then);
+        known.unwrap_or(&paced.pace).now_millis(then)
+    }
+
     fn request_id(&self) -> String {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         format!("{:08x}-0000-4000-8000-{number:012x}", number >> 48)
@@ -164,6 +188,9 @@ async fn call<B: Backend>(
 ) -> HttpResponse {
     let request_id = door.request_id();
     let (head, body) = http.into_parts();
+    if s3::is_meant(&head.uri, &head.headers) {
+        return s3::call(&door, &connection, &head, body, &request_id).await;
+    }
     let Some(route) = Route::find(head.uri.path(), &head.headers) else {
         // What AWS's JSON services answer to a request without a target.
         let answer = Protocol::Json11.error(&ApiError::unknown_operation().with_status(404), &request_id);
@@ -259,15 +286,44 @@ async fn attachment<B: Backend>(
     State(door): State<Arc<Door<B>>>,
     Path(path): Path<String>,
     Query(query): Query<LinkQuery>,
+    headers: HeaderMap,
 ) -> HttpResponse {
     let found = door.with(|world| world.attachment(&path, &query.date, &query.signature));
     match found {
         Ok(Attached::Made(entries)) => {
             ([(header::CONTENT_TYPE, "application/zip")], stored_zip(&entries)).into_response()
         }
-        Ok(Attached::Stored(_)) | Err(BrokenLink::Gone) => StatusCode::NOT_FOUND.into_response(),
+        Ok(Attached::Stored(content)) => stored(&door.spool, &content, &headers),
+        Err(BrokenLink::Gone) => StatusCode::NOT_FOUND.into_response(),
         Err(BrokenLink::Signature | BrokenLink::Expired) => StatusCode::FORBIDDEN.into_response(),
     }
+}
+
+/// An attachment that was handed in, or the range of it that is asked for.
+fn stored(spool: &Spool, content: &Content, headers: &HeaderMap) -> HttpResponse {
+    let asked = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+    let whole = Range { start: 0, end: content.size };
+    let Ok(range) = Range::read(asked, content.size) else {
+        return StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+    };
+    let sent = range.unwrap_or(whole);
+    let Ok(body) = download::body(spool, content, sent) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let bounds = format!("bytes {}-{}/{}", sent.start, sent.end.saturating_sub(1), content.size);
+    let mut headers = vec![
+        (header::CONTENT_TYPE, "application/zip".to_owned()),
+        (header::CONTENT_LENGTH, (sent.end - sent.start).to_string()),
+    ];
+    headers.extend(range.map(|_| (header::CONTENT_RANGE, bounds)));
+    let mut answer = (status, body).into_response();
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+    answer
 }
 
 #[cfg(test)]

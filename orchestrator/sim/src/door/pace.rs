@@ -44,6 +44,11 @@ impl Pace {
         self.world_millis.saturating_add((since * self.speed) as i64)
     }
 
+    /// Since when the world moves in this way.
+    pub(crate) fn since(&self) -> Duration {
+        self.elapsed
+    }
+
     /// Real seconds until the world reaches a moment; 0 if it has passed. As if at real speed while the world
     /// stands still, when nobody can know.
     pub(crate) fn real_seconds_until(&self, world_millis: i64, elapsed: Duration) -> f64 {

@@ -33,6 +33,19 @@ pub(super) fn caller(headers: &HeaderMap, service: Service) -> Result<Caller, Ap
     })
 }
 
+/// Who signed a URL: `X-Amz-Credential` and `X-Amz-Security-Token` of its query.
+pub(super) fn presigned(credential_of_query: &str, token: Option<String>) -> Result<Caller, ApiError> {
+    let parameters = format!("Credential={credential_of_query}");
+    let scope = credential(&parameters).filter(|scope| scope.service == "s3").ok_or_else(|| {
+        ApiError::client("AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential parameter.")
+    })?;
+    Ok(Caller {
+        access_key_id: scope.access_key_id.to_owned(),
+        session_token: token,
+        region: scope.region.to_owned(),
+    })
+}
+
 fn signing_name(service: Service) -> &'static str {
     match service {
         Service::Ssm => "ssm",

@@ -47,6 +47,10 @@ impl Backend for Scripted {
         (path == "a/tool.zip").then(|| Attached::Made(Arc::from([entry]))).ok_or(BrokenLink::Gone)
     }
 
+    fn parts(&self, _: &str, _: &str, _: &[i32]) -> Vec<PartFacts> {
+        Vec::new()
+    }
+
     fn nodes(&self, filter: &NodeFilter) -> Value {
         json!({ "account": filter.account, "touched": filter.touched })
     }

@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::fleet::{Node, Reach, Site};
 use crate::package::Attached;
 use crate::record::{BitsChange, CallRecord, Receipt};
+use crate::s3::PartFacts;
 use crate::ssm::BrokenLink;
 use crate::world::World;
 use crate::world_file::check_fault;
@@ -33,6 +34,10 @@ impl Backend for World {
 
     fn attachment(&self, path: &str, date: &str, signature: &str) -> Result<Attached, BrokenLink> {
         self.linked(path, date, signature).cloned()
+    }
+
+    fn parts(&self, bucket: &str, upload_id: &str, numbers: &[i32]) -> Vec<PartFacts> {
+        self.store().parts(bucket, upload_id, numbers)
     }
 
     fn nodes(&self, filter: &NodeFilter) -> Value {
