@@ -101,7 +101,7 @@ fn report(stage: &Stage, verdict: &str, nonce: &str) -> String {
     let at = wavetrain_model::time::Timestamp((now * 1000.0).round() as i64);
     let status: Value = stage.run(&["status", "--output", "json"]).json();
     json!({
-        "plan": status["plan_digest"], "verdict": verdict, "sentence": format!("the build says {verdict}"),
+        "rollout": "agent", "gate": "ci", "plan": status["plan_digest"], "verdict": verdict, "sentence": format!("the build says {verdict}"),
         "at": at.to_string(), "nonce": nonce,
     })
     .to_string()

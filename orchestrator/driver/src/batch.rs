@@ -85,13 +85,17 @@ impl Desk<'_> {
         let refusal = match serde_json::from_slice::<Order>(&record.order.payload) {
             Err(error) => Some(format!("the order cannot be read: {error}")),
             Ok(order) => {
-                let input = Input::Order { order, by: by.clone() };
+                let input = Input::Order { order: order.clone(), by: by.clone() };
                 match wavetrain_engine::decide(self.plan, self.state, self.now, &input) {
                     Ok(events) => {
                         self.fold(batch, events, &by)?;
                         None
                     }
-                    Err(rejection) => Some(format!("{rejection}\n{}", rejection.help)),
+                    Err(rejection) => {
+                        let spent = wavetrain_engine::decide::refused(self.plan, self.state, &order);
+                        self.fold(batch, spent, &by)?;
+                        Some(format!("{rejection}\n{}", rejection.help))
+                    }
                 }
             }
         };

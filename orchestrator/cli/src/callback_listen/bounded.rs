@@ -14,8 +14,14 @@ use tokio::time::Sleep;
 /// Longest time for one connection.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// Longest time until the head of the first request has come: whoever says nothing takes nobody's place for long.
+const HEAD: Duration = Duration::from_secs(5);
+
+/// What ends a head.
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+
 /// Connections at once; more wait in the listener's queue.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 256;
 
 /// A listener of bounded connections.
 pub(super) struct Bounded {
@@ -38,7 +44,8 @@ impl axum::serve::Listener for Bounded {
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
         let over = Box::pin(tokio::time::sleep(LONGEST));
-        (Connection { stream, over, _place: place }, address)
+        let head = Some(Head { over: Box::pin(tokio::time::sleep(HEAD)), seen: 0 });
+        (Connection { stream, over, head, _place: place }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -50,7 +57,32 @@ impl axum::serve::Listener for Bounded {
 pub(super) struct Connection {
     stream: TcpStream,
     over: Pin<Box<Sleep>>,
+    /// None once the head has come.
+    head: Option<Head>,
     _place: Option<OwnedSemaphorePermit>,
+}
+
+/// A head that has not come as a whole.
+struct Head {
+    over: Pin<Box<Sleep>>,
+    /// Bytes of its end that came last.
+    seen: usize,
+}
+
+impl Head {
+    /// Whether it has come as a whole with these bytes.
+    fn is_over(&mut self, bytes: &[u8]) -> bool {
+        for byte in bytes {
+            self.seen = match END_OF_HEAD.get(self.seen) {
+                Some(expected) if expected == byte => self.seen + 1,
+                _ => usize::from(*byte == b'\r'),
+            };
+            if self.seen == END_OF_HEAD.len() {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 impl AsyncRead for Connection {
@@ -62,7 +94,15 @@ impl AsyncRead for Connection {
         if self.over.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        Pin::new(&mut self.stream).poll_read(context, into)
+        if self.head.as_mut().is_some_and(|head| head.over.as_mut().poll(context).is_ready()) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, into);
+        if self.head.as_mut().is_some_and(|head| head.is_over(&into.filled()[before..])) {
+            self.head = None;
+        }
+        read
     }
 }
 

@@ -152,6 +152,11 @@ impl Desk {
             nonces: Mutex::new(nonces),
         }
     }
+
+    /// Whether a rollout is meant, by its name or its id.
+    fn is_about(&self, rollout: &str) -> bool {
+        rollout == self.name || rollout == self.rollout.as_str()
+    }
 }
 
 /// What makes the reports that wait in the mailbox each one of its kind.
@@ -198,14 +203,13 @@ async fn take(
 
 /// Who sent it, and what it says.
 fn read(desk: &Desk, rollout: &str, gate: &str, head: &HeaderMap, body: &[u8]) -> Result<Callback, Refusal> {
-    let known =
-        (rollout == desk.name || rollout == desk.rollout.as_str()).then(|| desk.gates.get(gate)).flatten();
+    let known = desk.is_about(rollout).then(|| desk.gates.get(gate)).flatten();
     let (index, secret) = known.ok_or(Refusal::NotFound("no such gate waits for reports".to_owned()))?;
     let signature = head.get(SIGNATURE).and_then(|value| value.to_str().ok());
     if !signature.is_some_and(|signature| is_signed(secret, body, signature)) {
         return Err(Refusal::Unsigned);
     }
-    report::read(body, *index, &desk.plan, &desk.waves, desk.clock.now())
+    report::read(body, (desk, gate, *index), desk.clock.now())
 }
 
 fn is_signed(Secret(secret): &Secret, body: &[u8], signature: &str) -> bool {

@@ -1,12 +1,13 @@
 //! What a report says, once it is known who sent it.
 
+use super::Desk;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use serde::Deserialize;
 use serde_json::json;
 use wavetrain_engine::input::Callback;
 use wavetrain_model::gate::Verdict;
-use wavetrain_model::id::{Digest, GateIndex, WaveIndex};
+use wavetrain_model::id::{GateIndex, WaveIndex};
 use wavetrain_model::limit::REPORT_SKEW_SECONDS;
 use wavetrain_model::time::{Seconds, Timestamp};
 
@@ -48,6 +49,8 @@ impl IntoResponse for Refusal {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    rollout: String,
+    gate: String,
     plan: String,
     #[serde(default)]
     wave: Option<String>,
@@ -65,14 +68,14 @@ enum Word {
     Inconclusive,
 }
 
-/// A report about this plan, at this time.
+/// A report about this gate of this rollout, at this time. What was signed must say so itself: a path is not signed, and gates
+/// may share a secret.
 pub(super) fn read(
     body: &[u8],
-    gate: GateIndex,
-    plan: &Digest,
-    waves: &[String],
+    (desk, name, gate): (&Desk, &str, GateIndex),
     now: Timestamp,
 ) -> Result<Callback, Refusal> {
+    let (plan, waves) = (&desk.plan, &desk.waves);
     let malformed = |message: String| Refusal::Malformed(message);
     let written: Written = serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?;
     let at: jiff::Timestamp = written
@@ -88,12 +91,19 @@ pub(super) fn read(
     if !is_printed(&written.sentence, SENTENCE) {
         return Err(malformed(format!("`sentence` has 1 to {SENTENCE} characters on one line")));
     }
+    if written.gate != name {
+        return Err(Refusal::Conflict("`gate` names another gate than the one it was sent to".to_owned()));
+    }
+    if !desk.is_about(&written.rollout) {
+        return Err(Refusal::Conflict("`rollout` names another rollout".to_owned()));
+    }
     if written.plan != plan.as_str() {
         return Err(Refusal::Conflict(format!("another plan is carried out: {plan}")));
     }
     let signed_at = Timestamp(at.as_millisecond());
     let skew = Seconds(REPORT_SKEW_SECONDS);
-    if now.since(signed_at) > skew || signed_at.since(now) > skew {
+    // One from the future would be of this time later. The rules refuse it too, and it is spent then.
+    if now.since(signed_at) > skew {
         return Err(Refusal::Conflict(format!("`at` is more than {skew} from now ({now})")));
     }
     let wave = written.wave.map(|name| {

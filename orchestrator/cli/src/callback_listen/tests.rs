@@ -97,7 +97,7 @@ fn signature(body: &str, secret: &str) -> String {
 
 fn body(nonce: &str) -> String {
     json!({
-        "plan": plan().digest, "wave": "canary", "verdict": "pass", "sentence": "412 of 412 tests passed", "at": NOW,
+        "rollout": "agent-2", "gate": "ci", "plan": plan().digest, "wave": "canary", "verdict": "pass", "sentence": "412 of 412 tests passed", "at": NOW,
         "nonce": nonce,
     })
     .to_string()
@@ -129,7 +129,9 @@ async fn only_what_is_signed_fresh_and_about_this_plan_is_taken() {
     for (change, status) in [
         (json!({ "plan": "fedcba" }), 409),
         (json!({ "at": "2026-03-02T08:54:59Z" }), 409),
-        (json!({ "at": "2026-03-02T09:05:01Z" }), 409),
+        (json!({ "gate": "tests" }), 409),
+        (json!({ "rollout": "other" }), 409),
+        (json!({ "rollout": null }), 400),
         (json!({ "at": "yesterday" }), 400),
         (json!({ "verdict": "error" }), 400),
         (json!({ "nonce": "" }), 400),
@@ -192,4 +194,35 @@ async fn an_endless_report_is_cut_off() {
     let endless = "a".repeat(REPORT_BYTES + 1);
     let answer = send(address, &endless, &signature(&endless, "s3cret")).await;
     assert!(answer.starts_with("HTTP/1.1 413") || answer.is_empty(), "{answer}");
+}
+
+/// Two gates may have one secret: what is signed for one is no report for the other.
+#[tokio::test]
+async fn a_report_is_only_for_the_gate_that_it_names() {
+    let mut plan = plan();
+    let mut other = plan.spec.gates[0].clone();
+    "tests".clone_into(&mut other.name);
+    plan.spec.gates.push(other);
+    let secrets = Secrets::of(&plan.spec, |_| Some("s3cret".to_owned())).unwrap();
+    let store = store().await;
+    let desk = Desk::new((RolloutId::new("r"), &plan), &secrets, BTreeSet::new(), store, Arc::new(Still));
+    let good = body("1");
+    assert_eq!(status_of(&desk, "agent-2", "ci", &good, &signature(&good, "s3cret")), 202);
+    assert_eq!(status_of(&desk, "agent-2", "tests", &good, &signature(&good, "s3cret")), 409);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_says_nothing_is_not_listened_to_for_long() {
+    let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
+    let address = bound.address;
+    let _listening = serve(bound, desk(&store().await).await);
+    let begun = tokio::time::Instant::now();
+    for said in ["", "POST /v1/gates/agent-2/ci HTTP/1.1\r\nhost: x\r\n"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+    }
+    // In the clock of this test, which jumps to whatever is waited for next.
+    assert!(begun.elapsed() <= Duration::from_secs(12), "{:?}", begun.elapsed());
 }

@@ -69,9 +69,17 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    fn fold(&mut self, events: Vec<Event>, by: &str) {
+        for event in events {
+            let entry = Entry { at: self.now, actor: by.to_owned(), event };
+            wavetrain_engine::evolve(self.plan, &mut self.state, &entry);
+            self.entries.push(entry);
+        }
+    }
+
     fn obey(&mut self, record: &OrderRecord) -> TakenOrder {
-        let taken =
-            |accepted, outcome: String| TakenOrder { id: record.id, accepted, outcome, at_ms: self.now.0 };
+        let at_ms = self.now.0;
+        let taken = |accepted, outcome: String| TakenOrder { id: record.id, accepted, outcome, at_ms };
         let by = record.order.actor.clone();
         let order = match serde_json::from_slice::<Order>(&record.order.payload) {
             Ok(order) => order,
@@ -81,16 +89,15 @@ impl Desk<'_> {
             self.plan,
             &self.state,
             self.now,
-            &Input::Order { order, by: by.clone() },
+            &Input::Order { order: order.clone(), by: by.clone() },
         ) {
-            Err(rejection) => taken(false, format!("{rejection}; {}", rejection.help)),
+            Err(rejection) => {
+                self.fold(wavetrain_engine::decide::refused(self.plan, &self.state, &order), &by);
+                taken(false, format!("{rejection}; {}", rejection.help))
+            }
             Ok(events) => {
                 let first = self.entries.len();
-                for event in events {
-                    let entry = Entry { at: self.now, actor: by.clone(), event };
-                    wavetrain_engine::evolve(self.plan, &mut self.state, &entry);
-                    self.entries.push(entry);
-                }
+                self.fold(events, &by);
                 let said: Vec<String> = self.entries[first..]
                     .iter()
                     .filter(|entry| !matches!(entry.event, Event::Ordered { .. }))

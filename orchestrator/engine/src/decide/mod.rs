@@ -16,7 +16,7 @@ pub(crate) use self::order::rejection;
 pub(crate) use self::people::{Word, unbound};
 
 use crate::guardrail;
-use crate::input::{Input, Rejection, Report};
+use crate::input::{Input, Order, Rejection, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::event::Event;
 use wavetrain_model::id::{IntentId, NodeIndex};
@@ -52,6 +52,15 @@ pub fn decide(plan: &Plan, state: &State, now: Timestamp, input: &Input) -> Resu
         events.extend(joined);
     }
     Ok(events)
+}
+
+/// What holds although an order was refused: a report that came in is spent, whatever was made of it. Else somebody who saw it
+/// could send it once more when it counts.
+pub fn refused(plan: &Plan, state: &State, order: &Order) -> Vec<Event> {
+    match order {
+        Order::Report(report) => report::spent(plan, state, report),
+        _ => Vec::new(),
+    }
 }
 
 fn observed(plan: &Plan, state: &State, now: Timestamp, intent: IntentId, reports: &[Report]) -> Vec<Event> {

@@ -66,6 +66,16 @@ pub(super) fn came(
     Ok(events)
 }
 
+/// That a report was refused does not make it new again.
+pub(super) fn spent(plan: &Plan, state: &State, report: &Callback) -> Vec<Event> {
+    let known = plan.spec.gates.get(report.gate.at());
+    let is_asked = known.is_some_and(|spec| matches!(spec.check, Check::Callback(_)));
+    if !is_asked || state.is_over() || state.nonces.contains_key(&report.nonce) {
+        return Vec::new();
+    }
+    vec![Event::Reported { gate: report.gate, nonce: report.nonce.clone(), signed_at: report.signed_at }]
+}
+
 /// What it is about: the wave it names, or the one wave that the gate waits for.
 fn scope(plan: &Plan, state: &State, report: &Callback) -> Result<Scope, Rejection> {
     let waits = |wave: &WaveIndex| scope_in(plan, state, report, *wave);

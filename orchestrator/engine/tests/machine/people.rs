@@ -381,6 +381,21 @@ fn a_report_counts_once_and_only_in_its_time_and_for_its_plan() {
 }
 
 #[test]
+fn a_refused_report_is_spent_also_for_the_next_process() {
+    let mut cloud = with(ci(), |_| {});
+    cloud.run_until(|state| matches!(state.waves[0].phase, WavePhase::Open { .. }));
+    let early = report(&cloud, Verdict::Pass, "1");
+    let order = Order::Report(early.clone());
+    assert_eq!(code(send(&mut cloud, early.clone())), "S0116");
+    let spent = decide::refused(&cloud.plan, &cloud.state, &order);
+    cloud.apply(spent);
+    cloud.crash_and_recover();
+    assert_eq!(code(send(&mut cloud, early)), "S0114");
+    assert_eq!(decide::refused(&cloud.plan, &cloud.state, &order), [], "once is enough");
+    assert_eq!(decide::refused(&cloud.plan, &cloud.state, &Order::Resume), []);
+}
+
+#[test]
 fn a_report_from_before_the_wave_settled_proves_nothing() {
     let mut cloud = with(ci(), |_| {});
     cloud.run_until(|state| matches!(state.waves[0].phase, WavePhase::Open { .. }));
