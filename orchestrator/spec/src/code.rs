@@ -294,6 +294,9 @@ codes! {
     GUARDRAIL_NAME "E0907"
     "Guardrails of one file need different names, because the log speaks of them by name. Guardrails of \
      different files may share a name: both hold."
+    GUARDRAILS "E0908"
+    "A rollout is held against at most 500 guardrails, those of all files together. More are refused: one that is left \
+     out would be none."
 
     // E10: packages
     ZIP_NAME "E1001"

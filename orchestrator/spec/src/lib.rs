@@ -37,6 +37,7 @@ use problem::Problems;
 use shape::Shape;
 use wavetrain_model::diagnostic::Report;
 use wavetrain_model::guardrail::{Guardrail, Used};
+use wavetrain_model::limit::GUARDRAILS_PER_ROLLOUT;
 use wavetrain_model::recipe::Recipe;
 use wavetrain_model::spec::{Gate, Rollout};
 
@@ -81,13 +82,17 @@ pub fn read_with(path: &str, bytes: &[u8], enforced: &[Source], outside: &dyn Ou
     for source in enforced {
         let used = Used { path: source.path.clone(), digest: pack::digest(&source.bytes) };
         let node = pack::parse(source, &mut texts, &mut problems);
-        guardrails.extend(node.map(|node| guarded(&node, &used, outside, &mut problems)).unwrap_or_default());
+        if let Some(node) = node {
+            guardrails.extend(guarded(&node, &used, outside, &mut problems));
+            few_enough(&guardrails, &node, &mut problems);
+        }
         problems.back();
     }
     let rollout = node.and_then(|node| {
         let added = added(&node, outside, &mut texts, &mut problems);
         let files = added.iter().map(|(used, _)| used.clone()).collect();
         guardrails.extend(added.into_iter().flat_map(|(_, guardrails)| guardrails));
+        few_enough(&guardrails, &node, &mut problems);
         rollout(node, files, outside, &mut texts, &mut problems)
     });
     let rollout = rollout.filter(|_| !problems.has_errors());
@@ -116,6 +121,18 @@ fn added(
         }
     }
     added
+}
+
+/// Says that there are too many, at every file with which they are.
+fn few_enough(guardrails: &[Guardrail], node: &tree::Node, problems: &mut Problems) {
+    if guardrails.len() > GUARDRAILS_PER_ROLLOUT {
+        problems.error(
+            code::GUARDRAILS,
+            node.span,
+            format!("{} guardrails are too many", guardrails.len()),
+            format!("name fewer files: at most {GUARDRAILS_PER_ROLLOUT} guardrails hold for one rollout"),
+        );
+    }
 }
 
 fn guarded(node: &tree::Node, used: &Used, outside: &dyn Outside, problems: &mut Problems) -> Vec<Guardrail> {

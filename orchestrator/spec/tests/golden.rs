@@ -56,8 +56,9 @@ fn every_code_has_a_case_and_an_explanation() {
         .collect();
     let known: BTreeSet<String> = codes().iter().map(|(code, _)| (*code).to_owned()).collect();
     assert_eq!(known.len(), codes().len(), "a code is used twice");
-    // A file of more than a mebibyte is made in `hostile.rs` instead of being kept.
-    let missing: Vec<&String> = known.difference(&shown).filter(|code| *code != "E0001").collect();
+    // A file of more than a mebibyte and more than five hundred guardrails are made in `hostile.rs` instead of being kept.
+    let is_kept = |code: &&String| !["E0001", "E0908"].contains(&code.as_str());
+    let missing: Vec<&String> = known.difference(&shown).filter(is_kept).collect();
     assert!(missing.is_empty(), "codes without a case: {missing:?}");
     assert!(shown.is_subset(&known));
     assert!(codes().iter().all(|(code, text)| explain(code) == Some(*text) && text.len() > 40));

@@ -1,8 +1,8 @@
 //! Files made to exhaust or confuse: each gets a clear answer, and none makes the reader panic.
 
 use std::fmt::Write;
-use wavetrain_model::limit::PLAN_FILE_BYTES;
-use wavetrain_spec::{read, render};
+use wavetrain_model::limit::{GUARDRAILS_PER_FILE, GUARDRAILS_PER_ROLLOUT, PLAN_FILE_BYTES};
+use wavetrain_spec::{Alone, Source, read, read_with, render};
 
 /// The codes of a text's problems, in order and without repeats.
 fn codes(text: &str) -> Vec<String> {
@@ -199,4 +199,22 @@ fn thousands_of_failure_domains_are_one_problem() {
     }
     let found = codes(&text);
     assert!(found.contains(&"E0311".to_owned()), "{found:?}");
+}
+
+#[test]
+fn more_guardrails_than_can_hold_are_refused_not_left_out() {
+    let mut text = "apiVersion: wavetrain/v1\nguardrails:\n".to_owned();
+    for number in 0..GUARDRAILS_PER_FILE {
+        let _ = writeln!(text, "  - {{ name: rule-{number}, when: [start], require: 'true', message: m }}");
+    }
+    let plan = plan("    - { name: all, percent: 100 }\n");
+    let file = |number: usize| Source { path: format!("{number}.yaml"), bytes: text.clone().into() };
+    let files: Vec<Source> = (0..=GUARDRAILS_PER_ROLLOUT / GUARDRAILS_PER_FILE).map(file).collect();
+    let (_, few) = files.split_last().unwrap();
+    let enough = read_with("plan.yaml", plan.as_bytes(), few, &Alone);
+    assert!(enough.rollout.is_some(), "{}", render(&enough.report));
+    let many = read_with("plan.yaml", plan.as_bytes(), &files, &Alone);
+    assert!(many.rollout.is_none());
+    let codes = many.reports().flat_map(|report| &report.diagnostics).map(|problem| problem.code.as_str());
+    assert!(codes.collect::<Vec<_>>().contains(&"E0908"));
 }

@@ -3,7 +3,7 @@
 use wavetrain_model::approval::{Given, Subject, is_same_person};
 use wavetrain_model::event::Event;
 use wavetrain_model::id::WaveIndex;
-use wavetrain_model::limit::{GUARDRAILS_PER_ROLLOUT, REPORT_SKEW_SECONDS};
+use wavetrain_model::limit::REPORT_SKEW_SECONDS;
 use wavetrain_model::state::{GuardRecord, Refusal, State};
 use wavetrain_model::time::Timestamp;
 
@@ -60,8 +60,7 @@ pub(super) fn guarded(state: &mut State, event: &Event) {
             }
         }
         Event::GuardrailsAdded { guardrails } => {
-            let room = GUARDRAILS_PER_ROLLOUT.saturating_sub(state.guardrails.len());
-            state.guardrails.extend(guardrails.iter().take(room).cloned());
+            state.guardrails.extend(guardrails.iter().cloned());
         }
         _ => {}
     }

@@ -33,7 +33,7 @@ use wavetrain_model::time::{Seconds, Timestamp};
 pub(crate) use compare::{Arms, arms, detectable, too_few};
 pub(crate) use guards::reporting;
 pub(crate) use kept::kept;
-pub(crate) use sight::{asked, concerns, sees_site, sites_of};
+pub(crate) use sight::{asked, concerns, sees_all, sees_site, sites_of};
 
 /// What is judged, and what is known beside the readings.
 #[derive(Clone, Copy)]

@@ -1,11 +1,12 @@
 //! Where a gate looks, and which single nodes it asks about.
 
 use std::collections::BTreeMap;
+use wavetrain_model::fleet::Platform;
 use wavetrain_model::gate::Scope;
 use wavetrain_model::id::{NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::outcome::Outcome;
-use wavetrain_model::plan::Plan;
-use wavetrain_model::spec::{Check, Gate, Per};
+use wavetrain_model::plan::{Plan, Stratum};
+use wavetrain_model::spec::{Check, Gate, Per, Wave};
 use wavetrain_model::state::{Forward, State};
 
 /// Whether a gate looks at a site.
@@ -18,14 +19,33 @@ pub(crate) fn sees_site(plan: &Plan, gate: &Gate, site: SiteIndex) -> bool {
 
 /// Whether a gate looks at a node.
 pub(super) fn sees(plan: &Plan, gate: &Gate, node: NodeIndex) -> bool {
+    sees_platform(plan, gate, plan.site_of(node), plan.platform_of(node))
+}
+
+fn sees_platform(plan: &Plan, gate: &Gate, site: SiteIndex, platform: Platform) -> bool {
     let platforms = &gate.within.platforms;
     let can_answer = match &gate.check {
-        Check::Probe(check) => check.script(plan.platform_of(node)).is_some(),
+        Check::Probe(check) => check.script(platform).is_some(),
         _ => true,
     };
-    can_answer
-        && (platforms.is_empty() || platforms.contains(&plan.platform_of(node)))
-        && sees_site(plan, gate, plan.site_of(node))
+    can_answer && (platforms.is_empty() || platforms.contains(&platform)) && sees_site(plan, gate, site)
+}
+
+/// Whether a gate looks at every node that a wave may have. By strata: a guardrail asks at every look, and a fleet is large.
+pub(crate) fn sees_all(plan: &Plan, gate: &Gate, wave: &Wave) -> bool {
+    if gate.within.is_everything() && !matches!(gate.check, Check::Probe(_)) {
+        return true;
+    }
+    let within = &wave.within;
+    let may_have = |stratum: &&Stratum| {
+        let site = &plan.sites[stratum.site.at()].site;
+        (within.accounts.is_empty() || within.accounts.contains(&site.account))
+            && (within.regions.is_empty() || within.regions.contains(&site.region))
+            && (within.platforms.is_empty() || within.platforms.contains(&stratum.platform))
+            && stratum.size > 0
+    };
+    let mut strata = plan.strata.iter().filter(may_have);
+    strata.all(|stratum| sees_platform(plan, gate, stratum.site, stratum.platform))
 }
 
 /// Whether a wave has nodes where a gate looks: of the others it says nothing, and lets them pass.

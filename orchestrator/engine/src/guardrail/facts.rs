@@ -1,13 +1,14 @@
 //! What guardrails are told about a plan, its waves and the time.
 
 use super::Known;
+use crate::gate::sees_all;
 use std::collections::BTreeMap;
 use wavetrain_model::expression::Fact;
 use wavetrain_model::guardrail::Guardrail;
 use wavetrain_model::id::WaveIndex;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::quantity::Amount;
-use wavetrain_model::spec::{Check, Reaction, Rollout, Take};
+use wavetrain_model::spec::{Check, Gate, Reaction, Rollout, Take};
 use wavetrain_model::state::{State, WavePhase};
 use wavetrain_model::time::Timestamp;
 
@@ -63,13 +64,11 @@ fn about_now(guardrail: &Guardrail, now: Timestamp) -> Fact {
 fn about_plan(spec: &Rollout, plan: Option<&Plan>) -> Fact {
     let waves = (0..spec.waves.len()).map(|wave| about_wave(spec, plan, WaveIndex(wave as u16)));
     let gates = spec.gates.iter().map(|gate| {
-        Fact::Object(object([
-            ("name", text(&gate.name)),
-            ("kind", text(&kind(&gate.check))),
-            ("guard", Fact::Flag(gate.guard)),
-            ("blocker", Fact::Flag(gate.blocker)),
-            ("dry_run", Fact::Flag(gate.dry_run)),
-        ]))
+        let waves = (0..).map(WaveIndex).zip(&spec.waves).filter(|(index, _)| gate.measures(*index));
+        let mut about = about_gate(gate);
+        about.insert("dry_run".to_owned(), Fact::Flag(gate.dry_run));
+        about.insert("waves".to_owned(), Fact::List(waves.map(|(_, wave)| text(&wave.name)).collect()));
+        Fact::Object(about)
     });
     let limits = object([
         ("in_flight", amount(spec.limits.in_flight)),
@@ -98,9 +97,28 @@ fn about_plan(spec: &Rollout, plan: Option<&Plan>) -> Fact {
     Fact::Object(about)
 }
 
+fn about_gate(gate: &Gate) -> BTreeMap<String, Fact> {
+    object([
+        ("name", text(&gate.name)),
+        ("kind", text(&kind(&gate.check))),
+        ("guard", Fact::Flag(gate.guard)),
+        ("blocker", Fact::Flag(gate.blocker)),
+    ])
+}
+
 fn about_wave(spec: &Rollout, plan: Option<&Plan>, index: WaveIndex) -> Fact {
     let wave = &spec.waves[index.at()];
-    let judges = spec.gates.iter().filter(|gate| gate.judges(index)).map(|gate| text(&gate.name));
+    let judges = spec.gates.iter().filter(|gate| gate.judges(index));
+    // Whether a gate only watches or looks elsewhere is not left to a rule to remember: such a gate does not judge this wave.
+    let judged_by = judges.clone().map(|gate| {
+        let is_whole = match plan {
+            Some(plan) => sees_all(plan, gate, wave),
+            None => gate.within.is_everything() || gate.within == wave.within,
+        };
+        let mut about = about_gate(gate);
+        about.insert("whole".to_owned(), Fact::Flag(is_whole));
+        Fact::Object(about)
+    });
     let mut about = object([
         ("name", text(&wave.name)),
         ("index", Fact::Whole(i64::from(index.0))),
@@ -108,7 +126,8 @@ fn about_wave(spec: &Rollout, plan: Option<&Plan>, index: WaveIndex) -> Fact {
         ("last", Fact::Flag(spec.waves.iter().all(|other| !other.after.contains(&index)))),
         ("bake_seconds", whole(wave.bake.0)),
         ("approval", Fact::Flag(wave.approval.is_some())),
-        ("gates", Fact::List(judges.collect())),
+        ("gates", Fact::List(judges.clone().map(|gate| text(&gate.name)).collect())),
+        ("judged_by", Fact::List(judged_by.collect())),
     ]);
     if let Take::Percent(percent) = wave.take {
         about.insert("percent".to_owned(), Fact::Number(f64::from(percent.0) / 100.0));

@@ -16,6 +16,7 @@ use wavetrain_model::expression::{Expression, Given};
 use wavetrain_model::guardrail::{Decision, Effect, Guardrail, Moment};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{Digest, WaveIndex};
+use wavetrain_model::limit::GUARDRAILS_PER_ROLLOUT;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::spec::Rollout;
 use wavetrain_model::state::State;
@@ -89,12 +90,22 @@ fn all<'a>(plan: &'a Plan, state: &'a State) -> impl Iterator<Item = (u16, &'a G
     (0..).zip(plan.guardrails.iter().chain(&state.guardrails))
 }
 
-/// Those not known yet, as one fact. Known is what has one name in one content: a time zone's rules do not matter.
-pub(crate) fn added(plan: &Plan, state: &State, guardrails: &[Guardrail]) -> Vec<Event> {
+/// Those not known yet. Known is what has one name in one content: a time zone's rules do not matter.
+fn unknown(plan: &Plan, state: &State, guardrails: &[Guardrail]) -> Vec<Guardrail> {
     let is_same =
         |one: &Guardrail, other: &Guardrail| one.name == other.name && one.file.digest == other.file.digest;
     let is_new = |new: &&Guardrail| all(plan, state).all(|(_, known)| !is_same(known, new));
-    let guardrails: Vec<Guardrail> = guardrails.iter().filter(is_new).cloned().collect();
+    guardrails.iter().filter(is_new).cloned().collect()
+}
+
+/// Whether a rollout can be held against these as well. One that is left out would be none: whoever brings too many is told.
+pub fn is_room(plan: &Plan, state: &State, guardrails: &[Guardrail]) -> bool {
+    all(plan, state).count() + unknown(plan, state, guardrails).len() <= GUARDRAILS_PER_ROLLOUT
+}
+
+/// Those not known yet, as one fact.
+pub(crate) fn added(plan: &Plan, state: &State, guardrails: &[Guardrail]) -> Vec<Event> {
+    let guardrails = unknown(plan, state, guardrails);
     if guardrails.is_empty() { Vec::new() } else { vec![Event::GuardrailsAdded { guardrails }] }
 }
 

@@ -9,6 +9,7 @@ use wavetrain_model::guardrail::{Decision, Effect, Guardrail, Moment, Offset, Us
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::WaveIndex;
 use wavetrain_model::plan::Plan;
+use wavetrain_model::spec::{Gate, Within};
 use wavetrain_model::state::{Ending, Phase, State, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
 
@@ -313,6 +314,37 @@ fn a_bad_version_is_given_back_outside_of_the_hours() {
     }
     cloud.run_until_over();
     assert_eq!(cloud.state.phase, Phase::Ended(Ending::RolledBack));
+}
+
+#[test]
+fn only_a_gate_that_decides_about_a_wave_as_a_whole_judges_it() {
+    let required = "plan.waves.all(w, w.judged_by.exists(g, g.kind == 'alarms' && g.guard && g.whole))";
+    let guard = Gate { guard: true, ..cloud::alarm_gate() };
+    let elsewhere = Within { regions: vec!["us-east-1".into()], ..Within::default() };
+    let here = Within { regions: vec!["eu-west-1".into()], ..Within::default() };
+    let cases = [
+        (guard.clone(), Decision::Allow, Decision::Allow),
+        (
+            Gate { name: "error-alarms".to_owned(), guard: false, ..guard.clone() },
+            Decision::Deny,
+            Decision::Deny,
+        ),
+        (Gate { dry_run: true, ..guard.clone() }, Decision::Deny, Decision::Deny),
+        (Gate { waves: vec![FIRST], ..guard.clone() }, Decision::Deny, Decision::Deny),
+        (Gate { waves: vec![FIRST, SECOND], ..guard.clone() }, Decision::Allow, Decision::Allow),
+        (Gate { within: elsewhere, ..guard.clone() }, Decision::Deny, Decision::Deny),
+        // All nodes are there, which nobody knows before there is a fleet.
+        (Gate { within: here, ..guard }, Decision::Deny, Decision::Allow),
+    ];
+    for (gate, of_file, of_plan) in cases {
+        let plan = plan(&[10, 20], |spec| spec.gates = vec![gate.clone()]);
+        let rule = guardrail(&[Moment::Validate, Moment::Wave], required);
+        let file = ask(&rule, Known::File(&plan.spec), Timestamp(0));
+        assert_eq!(file.decision, of_file, "{gate:?}: {file:?}");
+        let cloud = Cloud::new(plan.clone());
+        let wave = ask(&rule, Known::Wave(&plan, &cloud.state, SECOND), Timestamp(0));
+        assert_eq!(wave.decision, of_plan, "{gate:?}: {wave:?}");
+    }
 }
 
 #[test]
