@@ -45,6 +45,21 @@ fn a_plan_says_which_packs_it_is_made_of_and_another_pack_makes_another_plan() {
 }
 
 #[test]
+fn a_changed_comment_stops_nothing_and_a_changed_pack_no_rollback() {
+    let stage = with_pack();
+    let asking = WAVES.replace("100, bake", "100, approval: { from: [alice], within: 30d }, bake");
+    stage.write("waves.yaml", &asking);
+    stage.run(&APPLY).ended_with(6).says("waits for an approval");
+    stage.write("waves.yaml", &format!("{asking}# reviewed\n"));
+    stage.run(&APPLY).ended_with(6).says("waits for an approval");
+    stage.write("waves.yaml", &asking.replace("5m", "6m"));
+    stage.run(&APPLY).ended_with(7).says("active with another plan file");
+    stage.run(&["rollback", "agent", "--yes", "--reason", "second thoughts"]).ended_with(0);
+    stage.run(&APPLY).ended_with(5).says("it goes on with the plan that was frozen");
+    assert!(stage.nodes().iter().all(|node| node.version.as_deref() != Some(GOOD)));
+}
+
+#[test]
 fn what_is_wrong_in_a_pack_is_shown_in_the_pack() {
     let stage = with_pack();
     stage.write("waves.yaml", &WAVES.replace("100", "101"));

@@ -15,14 +15,16 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wavetrain_aws::Aws;
 use wavetrain_driver::crash::CrashAt;
+use wavetrain_driver::log::Record;
 use wavetrain_driver::metrics::{ApiCalls, CallSource};
 use wavetrain_driver::{Driver, Finished, Metrics, Options, Reason, Start};
-use wavetrain_engine::guardrail::Known;
+use wavetrain_engine::guardrail::{Known, is_room};
 use wavetrain_engine::planner;
 use wavetrain_model::guardrail::Guardrail;
 use wavetrain_model::id::RolloutId;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::spec::Rollout;
+use wavetrain_model::state::Phase;
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::Cloud;
 use wavetrain_ports::signals::Signals;
@@ -42,11 +44,22 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
     let store = context.store()?;
     let metrics = Metrics::default();
     let listening = listen(context, &args, &metrics).await?;
-    let secrets = Secrets::of(&spec, |name| std::env::var(name).ok())?;
-    let bound = bind_for_reports(context, &args, &spec, &secrets).await?;
-    let start = match planning::active(store.as_ref(), &spec.name).await? {
-        Some(rollout) => Some(resume(context, store.as_ref(), &rollout, &spec, &time).await?),
+    let active = planning::active(store.as_ref(), &spec.name).await?;
+    let record = match &active {
+        Some(rollout) => Some(look::load(store.as_ref(), rollout).await?),
         None => None,
+    };
+    // On the way back and out no gate is judged any more, and nothing of what they need is.
+    let is_leaving = record.as_ref().is_some_and(|record| record.state.phase != Phase::Running);
+    let secrets =
+        if is_leaving { Secrets::default() } else { Secrets::of(&spec, |name| std::env::var(name).ok())? };
+    let bound = if is_leaving { None } else { bind_for_reports(context, &args, &spec, &secrets).await? };
+    let start = match (active, record) {
+        (Some(rollout), Some(record)) => {
+            is_of_this_file(context, &record, &spec, &guardrails)?;
+            Some(resume(context, store.as_ref(), &rollout, &spec, &time).await?)
+        }
+        _ => None,
     };
     let is_new = start.is_none();
     if is_new {
@@ -194,7 +207,43 @@ fn session(id: &RolloutId) -> String {
     format!("wavetrain-{id}")
 }
 
-/// The active rollout of this name, if it is of this plan file.
+/// Whether a rollout goes on with this plan file. What counts is what it asks for, packs merged in: a changed comment changes
+/// nothing. On the way back nothing in the file counts any more, and a rollback must not wait for a file to be mended.
+fn is_of_this_file(
+    context: &Context,
+    record: &Record,
+    spec: &Rollout,
+    guardrails: &[Guardrail],
+) -> Result<(), Stop> {
+    let Record { rollout, plan, state } = record;
+    let name = &spec.name;
+    let is_leaving = state.phase != Phase::Running;
+    if !asks_the_same(&plan.spec, spec) && plan.spec_digest != planner::digest_of(spec) {
+        let said =
+            format!("`{name}` is active with another plan file ({} {})", rollout.summary.version, rollout.id);
+        if is_leaving {
+            context.console.note(&format!("warning: {said}; it goes on with the plan that was frozen"));
+        } else {
+            return Err(Stop::new(Exit::Refused, said).help(format!(
+                "go on with that file, end it with `wavetrain abort {name} --reason …` or \
+                 `wavetrain rollback {name} --reason …`, or give this plan another name"
+            )));
+        }
+    }
+    if !is_leaving && !is_room(plan, state, guardrails) {
+        return Err(Stop::new(Exit::Refused, format!("`{name}` would be held against too many guardrails"))
+            .help("those that it began with still hold: leave out files that were changed since"));
+    }
+    Ok(())
+}
+
+/// Whether two plan files ask for the same thing, whatever the files around them look like.
+fn asks_the_same(frozen: &Rollout, now: &Rollout) -> bool {
+    let bare = |spec: &Rollout| Rollout { packs: Vec::new(), guardrails: Vec::new(), ..spec.clone() };
+    bare(frozen) == bare(now)
+}
+
+/// The active rollout of this name, once nobody else runs it.
 async fn resume(
     context: &Context,
     store: &dyn Store,
@@ -202,18 +251,6 @@ async fn resume(
     spec: &Rollout,
     time: &Time,
 ) -> Result<RolloutId, Stop> {
-    let record = look::load(store, rollout).await?;
-    if record.plan.spec_digest != planner::digest_of(spec) {
-        return Err(Stop::new(
-            Exit::Refused,
-            format!("`{}` is active with another plan file ({} {})", spec.name, rollout.summary.version, rollout.id),
-        )
-        .help(format!(
-            "go on with that file, end it with `wavetrain abort {name} --reason …` or `wavetrain rollback {name} --reason …`, \
-             or give this plan another name",
-            name = spec.name
-        )));
-    }
     wait_for_the_dead(context, store, rollout, time).await?;
     if let Some(holder) = find::runner(store, rollout, time.now()).await? {
         return Err(Stop::new(Exit::Refused, format!("`{}` is being carried out by {holder}", spec.name))
