@@ -41,7 +41,8 @@ fn two_people_who_saw_the_evidence_let_a_wave_pass() {
     approve(&["--gate", "sign-off", "--by", "alice"])
         .ended_with(0)
         .says("wave canary: 6 of 6 nodes have the target version")
-        .says("approved by alice on evidence");
+        .says("approved by alice")
+        .says("on evidence");
     stage
         .run(&["explain", "gate", "sign-off"])
         .ended_with(0)
