@@ -7,8 +7,11 @@ use std::path::Path;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-fn allowed() -> BTreeSet<String> {
-    let text = fs::read_to_string(format!("{ROOT}/policies/iam/spoke.json")).expect("the policy is there");
+/// Sources of the AWS crate that only publishing needs.
+const PUBLISHING: [&str; 2] = ["bucket.rs", "registry.rs"];
+
+fn allowed(policy: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(format!("{ROOT}/policies/iam/{policy}.json")).expect("the policy is there");
     let policy: Value = serde_json::from_str(&text).expect("the policy is JSON");
     let statements = policy["Statement"].as_array().expect("a list").clone();
     let actions = statements.iter().flat_map(|statement| match &statement["Action"] {
@@ -19,7 +22,7 @@ fn allowed() -> BTreeSet<String> {
 }
 
 /// The operations that the AWS crate calls, read from its sources: the SDK's fluent methods that are sent.
-fn called() -> BTreeSet<String> {
+fn called(is_publishing: bool) -> BTreeSet<String> {
     let operations = [
         ("send_command()", "ssm:SendCommand"),
         ("list_commands()", "ssm:ListCommands"),
@@ -37,22 +40,39 @@ fn called() -> BTreeSet<String> {
         ("list_compliance_items()", "ssm:ListComplianceItems"),
         ("list_resource_compliance_summaries()", "ssm:ListResourceComplianceSummaries"),
         ("put_compliance_items()", "ssm:PutComplianceItems"),
+        ("create_document()", "ssm:CreateDocument"),
+        ("update_document()", "ssm:UpdateDocument"),
+        ("update_document_default_version()", "ssm:UpdateDocumentDefaultVersion"),
+        ("delete_document()", "ssm:DeleteDocument"),
+        ("describe_document_permission()", "ssm:DescribeDocumentPermission"),
+        ("modify_document_permission()", "ssm:ModifyDocumentPermission"),
+        // S3's actions are not named as its calls are: whoever heads an object reads it, and begins uploads by putting.
+        ("head_object()", "s3:GetObject"),
+        // Without it S3 says of what is missing that access is denied.
+        ("head_object()", "s3:ListBucket"),
+        ("put_object()", "s3:PutObject"),
+        ("create_multipart_upload()", "s3:PutObject"),
+        ("upload_part()", "s3:PutObject"),
+        ("complete_multipart_upload()", "s3:PutObject"),
+        ("abort_multipart_upload()", "s3:AbortMultipartUpload"),
+        ("list_multipart_uploads()", "s3:ListBucketMultipartUploads"),
+        ("list_parts()", "s3:ListMultipartUploadParts"),
         ("list_documents()", "ssm:ListDocuments"),
         ("list_tags_for_resource()", "ssm:ListTagsForResource"),
     ];
     let mut text = String::new();
-    read_sources(Path::new(&format!("{ROOT}/orchestrator/aws/src")), &mut text);
+    read_sources(Path::new(&format!("{ROOT}/orchestrator/aws/src")), is_publishing, &mut text);
     let text: String = text.split_whitespace().collect();
     let found = operations.iter().filter(|(method, _)| text.contains(&format!(".{method}")));
     found.map(|(_, action)| (*action).to_owned()).collect()
 }
 
-fn read_sources(folder: &Path, text: &mut String) {
+fn read_sources(folder: &Path, is_publishing: bool, text: &mut String) {
     for entry in fs::read_dir(folder).expect("the folder is there") {
         let path = entry.expect("the folder can be listed").path();
         if path.is_dir() {
-            read_sources(&path, text);
-        } else {
+            read_sources(&path, is_publishing, text);
+        } else if PUBLISHING.iter().any(|name| path.ends_with(name)) == is_publishing {
             text.push_str(&fs::read_to_string(&path).expect("sources are text"));
         }
     }
@@ -60,5 +80,22 @@ fn read_sources(folder: &Path, text: &mut String) {
 
 #[test]
 fn the_spoke_policy_allows_exactly_what_is_called() {
-    assert_eq!(allowed(), called());
+    assert_eq!(allowed("spoke"), called(false));
+}
+
+#[test]
+fn the_publisher_policy_allows_exactly_what_is_called() {
+    assert_eq!(allowed("publisher"), called(true));
+}
+
+/// The template gives the role what the policy file says, no more and no less.
+#[test]
+fn the_spoke_template_allows_what_the_spoke_policy_allows() {
+    let text =
+        fs::read_to_string(format!("{ROOT}/policies/iam/spoke-role.yaml")).expect("the template is there");
+    let is_action =
+        |item: &&str| item.split_once(':').is_some_and(|(_, name)| name.chars().all(char::is_alphanumeric));
+    let actions = text.lines().filter_map(|line| line.trim().strip_prefix("- ")).filter(is_action);
+    let actions: BTreeSet<String> = actions.map(str::to_owned).collect();
+    assert_eq!(actions, allowed("spoke"));
 }

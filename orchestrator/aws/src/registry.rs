@@ -32,6 +32,15 @@ impl Registry for Aws {
         self.at(site, |reach| async move { versions(&reach, package).await }).await
     }
 
+    async fn describe(
+        &self,
+        site: &Site,
+        package: &str,
+        version: Option<&str>,
+    ) -> Result<Option<Listed>, Failure> {
+        self.at(site, |reach| async move { described(&reach, package, version).await }).await
+    }
+
     async fn version(&self, site: &Site, package: &str, version: &str) -> Result<Option<Published>, Failure> {
         self.at(site, |reach| async move { published(&reach, package, version).await }).await
     }
@@ -147,6 +156,21 @@ fn line(raw: &DocumentVersionInfo) -> Listed {
         information: raw.status_information().unwrap_or_default().to_owned(),
         is_default: raw.is_default_version(),
     }
+}
+
+async fn described(reach: &Reach, package: &str, version: Option<&str>) -> Result<Option<Listed>, Failure> {
+    let call = reach.ssm.describe_document().name(package).set_version_name(version.map(str::to_owned));
+    let answer = match reach.settle("DescribeDocument", Effect::Read, call.send().await) {
+        Err(failure) if failure.class == Class::NotFound => return Ok(None),
+        answer => answer?,
+    };
+    Ok(answer.document().map(|raw| Listed {
+        number: raw.document_version().unwrap_or_default().to_owned(),
+        name: raw.version_name().unwrap_or_default().to_owned(),
+        status: raw.status().map_or("", DocumentStatus::as_str).to_owned(),
+        information: raw.status_information().unwrap_or_default().to_owned(),
+        is_default: raw.default_version().is_some() && raw.default_version() == raw.document_version(),
+    }))
 }
 
 async fn published(reach: &Reach, package: &str, version: &str) -> Result<Option<Published>, Failure> {

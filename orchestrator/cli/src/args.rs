@@ -1,8 +1,10 @@
 //! The command line as clap reads it.
 
 mod package;
+mod published;
 
 pub use package::Package;
+pub use published::{Homes, Published};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;

@@ -12,6 +12,14 @@ pub trait Registry: Send + Sync {
     /// `ListDocumentVersions`, all pages. None: there is no such document.
     async fn versions(&self, site: &Site, package: &str) -> Result<Option<Vec<Listed>>, Failure>;
 
+    /// `DescribeDocument` of one version, or of the default one. None: there is no such document, or no such version.
+    async fn describe(
+        &self,
+        site: &Site,
+        package: &str,
+        version: Option<&str>,
+    ) -> Result<Option<Listed>, Failure>;
+
     /// `GetDocument` of one version by its `VersionName`. None: there is none.
     async fn version(&self, site: &Site, package: &str, version: &str) -> Result<Option<Published>, Failure>;
 
@@ -40,7 +48,7 @@ pub const ACCOUNTS_PER_CALL: usize = 20;
 /// Accounts that one document can be shared with.
 pub const ACCOUNTS_PER_DOCUMENT: usize = 1_000;
 
-/// One version in a listing.
+/// One version without what it is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// `DocumentVersion`: counts up from 1, differs from Region to Region.

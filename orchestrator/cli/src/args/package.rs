@@ -1,6 +1,6 @@
 //! `wavetrain package …`.
 
-use super::Format;
+use super::{Format, Published};
 use clap::Subcommand;
 use std::path::PathBuf;
 
@@ -27,4 +27,6 @@ pub enum Package {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         output: Format,
     },
+    #[command(flatten)]
+    Published(Published),
 }

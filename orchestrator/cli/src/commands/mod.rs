@@ -48,7 +48,7 @@ pub async fn run(cli: Cli, console: Console) -> Result<Exit, Stop> {
         Command::Replay { rollout, gates, output } => replay::run(context, &rollout, &gates, output).await,
         Command::Explain(explain) => explain_what(context, explain).await,
         Command::Quarantine(command) => quarantine::run(context, command).await,
-        Command::Package(command) => package::run(context, command),
+        Command::Package(command) => package::run(context, command).await,
         Command::Sim(command) => sim::run(context, command).await,
         Command::Demo(args) => crate::demo::run(context, &args).await,
         Command::Pause { target, emergency, reason } => {

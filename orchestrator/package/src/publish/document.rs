@@ -7,7 +7,7 @@ use wavetrain_model::fleet::Site;
 use wavetrain_model::limit::VERSIONS_PER_PACKAGE;
 use wavetrain_model::time::Seconds;
 use wavetrain_ports::failure::{Class, Failure};
-use wavetrain_ports::registry::{Draft, Listed, Published};
+use wavetrain_ports::registry::{Draft, Published};
 
 /// How long Systems Manager may copy files. It has no limit of its own that is known.
 const PATIENCE: Seconds = Seconds(30 * 60);
@@ -22,20 +22,16 @@ impl Publisher<'_> {
     /// The version is there and active, whoever made it.
     pub(super) async fn make(&self, home: &Home, release: &Release) -> Result<Done, Error> {
         let mut done = Done::default();
-        let mut listed = self.listed(&home.site, &release.package).await?;
-        let is_broken = self.own(home, release, &listed).await?.is_some_and(|own| own.status == "Failed");
-        if is_broken {
-            self.remove(home, release, &listed).await?;
-            listed = self.listed(&home.site, &release.package).await?;
+        let mut own = self.own(home, release).await?;
+        if own.as_ref().is_some_and(|own| own.status == "Failed") {
+            self.remove(home, release).await?;
+            own = self.own(home, release).await?;
         }
-        if listed.iter().any(|line| line.name == release.version()) {
+        if own.is_some() {
             self.tell(home, Step::Found);
         } else {
-            if listed.len() >= VERSIONS_PER_PACKAGE {
-                return Err(Error::Full { versions: listed.len() });
-            }
             done.uploaded = self.upload(home, release).await?;
-            self.send(home, release, !listed.is_empty()).await?;
+            self.send(home, release).await?;
             self.tell(home, Step::Sent);
             done.is_new = true;
         }
@@ -44,20 +40,8 @@ impl Publisher<'_> {
         Ok(done)
     }
 
-    pub(super) async fn listed(&self, site: &Site, package: &str) -> Result<Vec<Listed>, Error> {
-        Ok(self.patiently(|| self.registry.versions(site, package)).await?.unwrap_or_default())
-    }
-
     /// The version of this name, if it is ours.
-    async fn own(
-        &self,
-        home: &Home,
-        release: &Release,
-        listed: &[Listed],
-    ) -> Result<Option<Published>, Error> {
-        if !listed.iter().any(|line| line.name == release.version()) {
-            return Ok(None);
-        }
+    async fn own(&self, home: &Home, release: &Release) -> Result<Option<Published>, Error> {
         let (package, version) = (&release.package, release.version());
         let found = self.patiently(|| self.registry.version(&home.site, package, version)).await?;
         match found {
@@ -68,25 +52,31 @@ impl Publisher<'_> {
     }
 
     /// A version that Systems Manager could not make keeps its name taken. The only version of a document cannot be deleted alone.
-    async fn remove(&self, home: &Home, release: &Release, listed: &[Listed]) -> Result<(), Error> {
-        let version = (listed.len() > 1).then(|| release.version());
+    async fn remove(&self, home: &Home, release: &Release) -> Result<(), Error> {
+        let listed = self.patiently(|| self.registry.versions(&home.site, &release.package)).await?;
+        let version = (listed.unwrap_or_default().len() > 1).then(|| release.version());
         self.patiently(|| self.registry.delete(&home.site, &release.package, version)).await?;
         self.tell(home, Step::Removed);
         Ok(())
     }
 
-    async fn send(&self, home: &Home, release: &Release, is_update: bool) -> Result<(), Error> {
-        let mut draft = Draft {
-            package: release.package.clone(),
-            version: release.version().to_owned(),
-            content: release.content.clone(),
-            source: format!("s3://{}/{}", home.bucket, folder(home, release)),
-            is_update,
-        };
+    async fn send(&self, home: &Home, release: &Release) -> Result<(), Error> {
         let mut last = None;
         for _ in 0..SENDS {
+            let default =
+                self.patiently(|| self.registry.describe(&home.site, &release.package, None)).await?;
+            let draft = Draft {
+                package: release.package.clone(),
+                version: release.version().to_owned(),
+                content: release.content.clone(),
+                source: format!("s3://{}/{}", home.bucket, folder(home, release)),
+                is_update: default.is_some(),
+            };
             let failure = match self.registry.put(&home.site, &draft).await {
                 Ok(()) => return Ok(()),
+                Err(failure) if failure.code == "DocumentVersionLimitExceeded" => {
+                    return Err(Error::Full { versions: VERSIONS_PER_PACKAGE });
+                }
                 Err(failure) => failure,
             };
             if !(is_passing(&failure) || failure.class == Class::UnknownOutcome || is_there(&failure)) {
@@ -94,14 +84,12 @@ impl Publisher<'_> {
             }
             // It may have been made all the same, by us or by somebody else.
             self.pause(SETTLE).await;
-            let listed = self.listed(&home.site, &release.package).await?;
-            if self.own(home, release, &listed).await?.is_some() {
+            if self.own(home, release).await?.is_some() {
                 return Ok(());
             }
-            draft.is_update = !listed.is_empty();
             last = Some(failure);
         }
-        Err(last.map_or(Error::Missing { version: draft.version }, Error::Call))
+        Err(last.map_or(Error::Missing { version: release.version().to_owned() }, Error::Call))
     }
 
     async fn wait(&self, home: &Home, release: &Release) -> Result<(), Error> {
@@ -113,7 +101,7 @@ impl Publisher<'_> {
                 Some(found) if !is_same(&found.content, release) => {
                     return Err(Error::Taken { version: version.to_owned() });
                 }
-                Some(found) if found.status == "Active" => return same_files(&found, release),
+                Some(found) if found.status == "Active" => return self.hold_against(home, &found, release),
                 Some(Published { status, information, .. }) if status == "Failed" => {
                     return Err(Error::Failed { version: version.to_owned(), information });
                 }
@@ -128,13 +116,23 @@ impl Publisher<'_> {
         }
     }
 
+    /// The files that Systems Manager has are those that were built.
+    fn hold_against(&self, home: &Home, found: &Published, release: &Release) -> Result<(), Error> {
+        if found.files.is_empty() && !release.files.is_empty() {
+            // AWS names them of every active version; whoever does not is asked by `verify` once more.
+            self.tell(home, Step::Unnamed);
+            return Ok(());
+        }
+        same_files(found, release)
+    }
+
     /// Moves the default version. Whether it was another before.
     ///
     /// # Errors
     /// There is no such active version, or AWS did not do it.
     pub async fn set_default(&self, site: &Site, package: &str, version: &str) -> Result<bool, Error> {
-        let listed = self.listed(site, package).await?;
-        let line = listed.iter().find(|line| line.name == version && line.status == "Active");
+        let line = self.patiently(|| self.registry.describe(site, package, Some(version))).await?;
+        let line = line.filter(|line| line.status == "Active");
         let Some(line) = line else { return Err(Error::Missing { version: version.to_owned() }) };
         if line.is_default {
             return Ok(false);

@@ -233,7 +233,9 @@ pub enum Step {
     Sent,
     /// It is not active yet.
     Waiting,
-    /// Its content and its files are what was built.
+    /// Systems Manager does not name what it attached, so the files cannot be held against what was built.
+    Unnamed,
+    /// Its content is what was built, and so are its files as far as they are named.
     Active,
     /// So many accounts were added.
     Shared(usize),

@@ -114,7 +114,13 @@ impl Shelf {
     fn call<T>(&self, act: impl FnOnce(&mut Books) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut books = self.0.lock().unwrap();
         let death = books.death.filter(|(step, _)| *step == books.calls).map(|(_, death)| death);
+        let is_dead = books
+            .death
+            .is_some_and(|(step, death)| books.calls > step && matches!(death, Death::Before | Death::After));
         books.calls += 1;
+        if is_dead {
+            return Err(failure(Class::Denied, "Killed"));
+        }
         match death {
             None => act(&mut books),
             Some(Death::Before) => Err(failure(Class::Denied, "Killed")),
@@ -147,6 +153,14 @@ impl Registry for Shelf {
         self.call(|books| {
             let all = books.documents.get(&site.to_string()).filter(|all| !all.is_empty());
             Ok(all.map(|all| all.iter().map(|version| version.listed.clone()).collect()))
+        })
+    }
+
+    async fn describe(&self, site: &Site, _: &str, name: Option<&str>) -> Result<Option<Listed>, Failure> {
+        self.call(|books| {
+            let mut all = books.documents.get(&site.to_string()).into_iter().flatten();
+            let is_it = |listed: &Listed| name.map_or(listed.is_default, |name| listed.name == name);
+            Ok(all.find(|version| is_it(&version.listed)).map(|version| version.listed.clone()))
         })
     }
 

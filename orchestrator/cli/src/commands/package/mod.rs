@@ -1,5 +1,7 @@
 //! `package`: Distributor packages, from a folder to what can be published.
 
+mod published;
+
 use super::context::Context;
 use crate::args::{Format, Package};
 use crate::exit::{Exit, Stop, chain};
@@ -11,8 +13,9 @@ use wavetrain_package::build::{self, Build};
 use wavetrain_package::{folder, init};
 
 /// `wavetrain package …`.
-pub fn run(context: &Context, command: Package) -> Result<Exit, Stop> {
+pub async fn run(context: &Context, command: Package) -> Result<Exit, Stop> {
     match command {
+        Package::Published(command) => published::run(context, command).await,
         Package::Init { path, name } => init(context, &path, name),
         Package::Build { path, out, output } => build(context, &path, out, output),
     }
