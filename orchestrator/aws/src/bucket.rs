@@ -20,8 +20,8 @@ impl Bucket for Aws {
             match reach.settle("HeadObject", Effect::Read, call.send().await) {
                 Err(failure) if failure.class == Class::NotFound => Ok(None),
                 head => head.map(|head| {
-                    let size = u64::try_from(head.content_length().unwrap_or_default()).unwrap_or_default();
-                    Some(Object { size, sha256: head.checksum_sha256().map(str::to_owned) })
+                    let bytes = u64::try_from(head.content_length().unwrap_or_default()).unwrap_or_default();
+                    Some(Object { size: bytes, sha256: head.checksum_sha256().map(str::to_owned) })
                 }),
             }
         })
@@ -72,14 +72,14 @@ impl Bucket for Aws {
     ) -> Result<Part, Failure> {
         const OPERATION: &str = "UploadPart";
         let reach = self.sites.reach(site).await?;
-        let size = bytes.len() as u64;
+        let length = bytes.len() as u64;
         let call = reach.s3().upload_part().bucket(&at.bucket).key(&at.key).upload_id(upload);
         let call = call.part_number(i32::try_from(number).unwrap_or(i32::MAX)).checksum_sha256(sha256);
         let call = call.body(ByteStream::from(bytes));
         let done = reach.settle(OPERATION, Effect::Read, call.send().await)?;
         let tag = done.e_tag().map(str::to_owned);
         let tag = tag.ok_or_else(|| classify::nonsense(OPERATION, Effect::Read, "the answer has no ETag"))?;
-        Ok(Part { number, size, tag, sha256: Some(sha256.to_owned()) })
+        Ok(Part { number, size: length, tag, sha256: Some(sha256.to_owned()) })
     }
 
     async fn end_upload(

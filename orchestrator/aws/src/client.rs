@@ -28,7 +28,7 @@ const ATTEMPT: Duration = Duration::from_secs(30);
 /// One call with the SDK's own repetitions.
 const CALL: Duration = Duration::from_secs(100);
 /// One attempt to upload a part: 16 MiB in this time are half a megabit a second.
-const UPLOAD: Duration = Duration::from_secs(300);
+const UPLOAD: Duration = Duration::from_mins(5);
 /// Having credentials, all repetitions included.
 const IDENTITY: Duration = Duration::from_secs(20);
 /// `AssumeRole` with the SDK's own repetitions: ends before [`IDENTITY`], whose own end says nothing about why and cannot be

@@ -245,7 +245,7 @@ impl Lines {
     }
 
     fn uploading(&self, site: &Site, file: &str, done: u64, of: u64) -> Option<String> {
-        let tenths = if of == 0 { 10 } else { done * 10 / of };
+        let tenths = (done * 10).checked_div(of).unwrap_or(10);
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = told.insert((site.to_string(), file.to_owned()), tenths);
         (before != Some(tenths)).then(|| format!("{site}: {file} {done} of {of} bytes"))
@@ -415,7 +415,7 @@ async fn prune(context: &Context, shelf: &Shelf, keep: usize, yes: bool) -> Resu
     }
     if shelf.output == Format::Text {
         let mut columns = Columns::new(&["site", "version", "stays because"]);
-        for row in rows.iter() {
+        for row in &rows {
             let why = if row["kept"] == true { cell(&row["why"]) } else { "- nobody needs it".to_owned() };
             columns.row([cell(&row["site"]), cell(&row["version"]), why]);
         }
