@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::agent::behaviour::{NodeTraits, PlatformType};
 use crate::agent::local::{Agent, Bits, InstallState, Phase};
 use crate::clock::WorldTime;
+use crate::joining::RealAgent;
 use crate::package::Catalogue;
 use crate::random::Chance;
 use crate::record::{BitsChange, History};
@@ -107,6 +108,8 @@ pub struct Node {
     preinstalled: Vec<Preinstalled>,
     /// The agent's files, once a package command reached the node.
     agent: Option<Box<Agent>>,
+    /// The real agent behind it; a modelled one when absent.
+    pub(crate) real: Option<Box<RealAgent>>,
     /// What happened to it.
     pub history: History,
     /// The node's stream of chance.
@@ -114,6 +117,36 @@ pub struct Node {
 }
 
 impl Node {
+    /// A node with a real agent, of which nothing is known yet.
+    pub(crate) fn real(
+        id: &str,
+        site: u32,
+        group: Arc<Group>,
+        agent: RealAgent,
+        now: WorldTime,
+        chance: Chance,
+    ) -> Self {
+        Self {
+            id: Arc::from(id),
+            site,
+            group,
+            number: 0,
+            extra_tags: Vec::new(),
+            agent_version: Arc::from(""),
+            reach: Reach::Online,
+            reach_since: now,
+            reach_changes: Vec::new(),
+            locked_until: None,
+            slowness: 1.0,
+            bits: Vec::new(),
+            preinstalled: Vec::new(),
+            agent: None,
+            real: Some(Box::new(agent)),
+            history: History::default(),
+            chance,
+        }
+    }
+
     /// What is installed of a product.
     pub fn bits_of(&self, product: &str) -> Bits {
         self.bits
@@ -398,6 +431,7 @@ fn new_node(
         bits: Vec::new(),
         preinstalled: Vec::new(),
         agent: None,
+        real: None,
         history: History::default(),
         chance,
     }

@@ -18,6 +18,7 @@ pub mod content;
 pub mod door;
 pub mod fault;
 pub mod fleet;
+pub mod joining;
 pub mod package;
 mod page;
 pub mod ports;

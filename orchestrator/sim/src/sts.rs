@@ -105,31 +105,46 @@ impl Tokens {
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
             ));
         }
-        let chance = self.chance.numbered(self.sessions.len() as u64);
-        let session = Session {
-            identity: Identity {
-                account: account.to_owned(),
-                session: Some((name.to_owned(), input.role_session_name.clone())),
-            },
-            token: chance.named("token").hex(200),
-            expires: now.plus_seconds(asked.min(longest)),
+        let seconds = asked.min(longest);
+        let identity = Identity {
+            account: account.to_owned(),
+            session: Some((name.to_owned(), input.role_session_name.clone())),
         };
-        let key = format!("ASIA{}", chance.named("key").hex(16).to_uppercase());
         let output = AssumeRoleOutput {
-            credentials: Credentials {
-                access_key_id: key.clone(),
-                secret_access_key: chance.named("secret").hex(40),
-                session_token: session.token.clone(),
-                expiration: Timestamp::from_millis(session.expires.millis()),
-            },
+            credentials: self.issue(account, name, &input.role_session_name, seconds, now),
             assumed_role_user: AssumedRoleUser {
                 assumed_role_id: format!("AROA{}:{}", self.role_id(account, name), input.role_session_name),
-                arn: session.identity.arn(),
+                arn: identity.arn(),
             },
             source_identity: input.source_identity.clone(),
         };
-        self.sessions.insert(key, session);
         Ok(output)
+    }
+
+    /// Credentials of a role that nobody has to assume.
+    pub fn issue(
+        &mut self,
+        account: &str,
+        role: &str,
+        session: &str,
+        seconds: i64,
+        now: WorldTime,
+    ) -> Credentials {
+        let chance = self.chance.numbered(self.sessions.len() as u64);
+        let (role, session) = (role.to_owned(), session.to_owned());
+        let session = Session {
+            identity: Identity { account: account.to_owned(), session: Some((role, session)) },
+            token: chance.named("token").hex(200),
+            expires: now.plus_seconds(seconds),
+        };
+        let credentials = Credentials {
+            access_key_id: format!("ASIA{}", chance.named("key").hex(16).to_uppercase()),
+            secret_access_key: chance.named("secret").hex(40),
+            session_token: session.token.clone(),
+            expiration: Timestamp::from_millis(session.expires.millis()),
+        };
+        self.sessions.insert(credentials.access_key_id.clone(), session);
+        credentials
     }
 
     fn role(&self, account: &str, name: &str) -> Option<&Role> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::agent::local::Bits;
 use crate::agent::run::Report;
 use crate::api::cloudwatch::StateValue;
-use crate::api::{ApiError, Caller, Reply, Request, Response, sts as api_sts};
+use crate::api::{ApiError, Caller, Reply, Request, Response, ssm, sts as api_sts};
 use crate::clock::{Schedule, WorldTime};
 use crate::cloudwatch::{Alarm, Emitter, SiteAlarms, Stored, Tally};
 use crate::fault::{self, Fault, Faults, Judgement};
@@ -24,7 +24,8 @@ use crate::ssm::command::Command;
 use crate::ssm::publish::Copying;
 use crate::sts::{self, Identity, Tokens};
 use crate::world_file::{
-    AlarmFile, ComplianceFile, LosesPing, Probe, PublishedFile, Timing, WorldFile, WorldFileError,
+    ActivationFile, AlarmFile, ComplianceFile, LosesPing, Probe, PublishedFile, Timing, WorldFile,
+    WorldFileError,
 };
 
 /// Index of a site in its world.
@@ -114,7 +115,9 @@ pub struct World {
     /// Alarms that depend on what is installed, by product: only these are looked at when bits change.
     watched: BTreeMap<String, Vec<(SiteIndex, String)>>,
     tally: Tally,
-    tokens: Tokens,
+    pub(crate) tokens: Tokens,
+    /// How real agents may join.
+    pub(crate) activations: Vec<ActivationFile>,
     pub(crate) faults: Faults,
     calls: Vec<CallRecord>,
     uuids: u64,
@@ -173,6 +176,7 @@ impl World {
             stored_metrics: vec![Stored::default(); fleet.sites.len()],
             watched: BTreeMap::new(),
             tally: Tally::default(),
+            activations: file.activations.clone(),
             tokens: Tokens::new(file, chance.named("tokens")),
             faults: Faults::new(file.faults.clone(), file.rates.clone(), start, chance.named("faults")),
             calls: Vec::new(),
@@ -282,7 +286,17 @@ impl World {
         }
     }
 
-    fn change_bits(&mut self, index: NodeIndex, product: &Arc<str>, bits: Bits, command_id: &Arc<str>) {
+    pub(crate) fn site_of(&self, account: &str, region: &str) -> Option<SiteIndex> {
+        self.sites.get(&(account.to_owned(), region.to_owned())).copied()
+    }
+
+    pub(crate) fn change_bits(
+        &mut self,
+        index: NodeIndex,
+        product: &Arc<str>,
+        bits: Bits,
+        command_id: &Arc<str>,
+    ) {
         let now = self.now;
         let node = &mut self.fleet.nodes[index as usize];
         if node.reach == Reach::Terminated {
@@ -414,6 +428,15 @@ impl World {
                 api_sts::Request::GetCallerIdentity(_) => Ok(sts::caller_identity(identity).into()),
             };
         }
+        let request = match request {
+            Request::Ssm(ssm::Request::RegisterManagedInstance(input)) => {
+                return self.register_managed_instance(&input).map(Into::into);
+            }
+            Request::Ssm(ssm::Request::RequestManagedInstanceRoleToken(input)) => {
+                return self.request_role_token(&input).map(Into::into);
+            }
+            request => request,
+        };
         // A Region that is not enabled answers as if the keys were unknown.
         let site = self
             .sites
@@ -424,6 +447,7 @@ impl World {
             Request::Ssm(request) => self.carry_out_ssm(site, request, judgement),
             Request::CloudWatch(request) => self.carry_out_cloudwatch(site, request, judgement),
             Request::S3(request) => self.carry_out_s3(site, request),
+            Request::Messages(request) => self.carry_out_messages(request),
             Request::Sts(_) => Err(ApiError::unknown_operation()),
         }
     }

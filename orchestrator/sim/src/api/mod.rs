@@ -12,6 +12,7 @@ mod validate;
 mod wire;
 
 pub mod cloudwatch;
+pub mod messages;
 pub mod s3;
 pub mod ssm;
 pub mod sts;
@@ -44,6 +45,8 @@ pub enum Service {
     Sts,
     /// Simple Storage Service.
     S3,
+    /// Message delivery to agents.
+    Messages,
 }
 
 impl Service {
@@ -54,6 +57,7 @@ impl Service {
             Self::CloudWatch => "cloudwatch",
             Self::Sts => "sts",
             Self::S3 => "s3",
+            Self::Messages => "ec2messages",
         }
     }
 }
@@ -69,6 +73,8 @@ pub enum Request {
     Sts(sts::Request),
     /// To the Simple Storage Service.
     S3(s3::Request),
+    /// To message delivery.
+    Messages(messages::Request),
 }
 
 impl Request {
@@ -79,6 +85,7 @@ impl Request {
             Self::CloudWatch(_) => Service::CloudWatch,
             Self::Sts(_) => Service::Sts,
             Self::S3(_) => Service::S3,
+            Self::Messages(_) => Service::Messages,
         }
     }
 
@@ -89,6 +96,7 @@ impl Request {
             Self::CloudWatch(request) => request.operation(),
             Self::Sts(request) => request.operation(),
             Self::S3(request) => request.operation(),
+            Self::Messages(request) => request.operation(),
         }
     }
 
@@ -107,6 +115,7 @@ impl Request {
             Self::Sts(request) => request.validate(),
             // Its model has no limits that a path and headers could break.
             Self::S3(_) => Ok(()),
+            Self::Messages(request) => request.validate(),
         }
     }
 }
@@ -119,6 +128,7 @@ impl serde::Serialize for Request {
             Self::CloudWatch(request) => request.serialize(serializer),
             Self::Sts(request) => request.serialize(serializer),
             Self::S3(request) => request.place().serialize(serializer),
+            Self::Messages(request) => request.serialize(serializer),
         }
     }
 }
@@ -134,6 +144,8 @@ pub enum Response {
     Sts(sts::Response),
     /// From the Simple Storage Service.
     S3(s3::Response),
+    /// From message delivery.
+    Messages(messages::Response),
 }
 
 /// What becomes of an answer on its way back: decided by the world's faults, carried out by the door.

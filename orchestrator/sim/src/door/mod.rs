@@ -30,7 +30,7 @@ use axum::routing::get;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::api::{ApiError, Caller, Delivery, Reply, Request, Response, Timestamp, ssm, sts};
+use crate::api::{ApiError, Caller, Delivery, Reply, Request, Response, Timestamp, messages, ssm, sts};
 use crate::content::Content;
 use crate::package::Attached;
 use crate::s3::PartFacts;
@@ -64,6 +64,9 @@ pub trait Backend: Send + 'static {
 
     /// What is known of the parts of an upload that are there, in the order of the numbers given.
     fn parts(&self, bucket: &str, upload_id: &str, numbers: &[i32]) -> Vec<PartFacts>;
+
+    /// Whether message delivery has something for a node.
+    fn has_message(&self, destination: &str) -> bool;
 
     /// The truth about nodes.
     fn nodes(&self, filter: &NodeFilter) -> Value;
@@ -145,13 +148,29 @@ impl<B: Backend> Door<B> {
     /// SDKs compare the end of their credentials with their own clock, which is not the world's: they would renew at
     /// every call, or never.
     fn with_real_expiry(&self, mut response: Response) -> Response {
-        if let Response::Sts(sts::Response::AssumeRole(output)) = &mut response {
-            let expiration = &mut output.credentials.expiration;
+        let expiration = match &mut response {
+            Response::Sts(sts::Response::AssumeRole(output)) => Some(&mut output.credentials.expiration),
+            Response::Ssm(ssm::Response::RequestManagedInstanceRoleToken(output)) => {
+                output.token_expiration_date.as_mut()
+            }
+            _ => None,
+        };
+        if let Some(expiration) = expiration {
             let pace = self.lock().pace;
             let left = pace.real_seconds_until(expiration.as_millis(), self.time.elapsed());
             *expiration = Timestamp::from_millis(((self.time.epoch_seconds() + left) * 1000.0) as i64);
         }
         response
+    }
+
+    /// Agents count the seconds for which a message is hidden from them by their own clocks.
+    fn with_real_patience(&self, mut request: Request) -> Request {
+        if let Request::Messages(messages::Request::GetMessages(input)) = &mut request {
+            let seconds = f64::from(input.visibility_timeout_in_seconds.unwrap_or(10));
+            let scaled = seconds * self.lock().pace.speed().max(1.0);
+            input.visibility_timeout_in_seconds = Some(scaled as i32);
+        }
+        request
     }
 
     /// The world's time when callers' own clocks showed a moment, in milliseconds since the epoch. What was before the
@@ -201,12 +220,22 @@ async fn call<B: Backend>(
         let answer = protocol.error(&protocol::too_large(), &request_id);
         return http_response(answer, Some(protocol), &request_id);
     };
-    let reply = signature::caller(&head.headers, route.service)
-        .and_then(|caller| Ok((caller, route.read(&head.headers, &body)?)))
-        .map_or_else(
-            |error| Err(error).into(),
-            |(caller, request)| door.with(|world| world.call(&caller, request)),
-        );
+    let caller = if route.is_registration() {
+        Ok(Caller::default())
+    } else {
+        signature::caller(&head.headers, route.service)
+    };
+    let read = caller.and_then(|caller| Ok((caller, route.read(&head.headers, &body)?)));
+    if let Ok((_, Request::Messages(messages::Request::GetMessages(input)))) = &read {
+        wait_for_message(&door, &input.destination).await;
+    }
+    let reply = read.map_or_else(
+        |error| Err(error).into(),
+        |(caller, request)| {
+            let request = door.with_real_patience(request);
+            door.with(|world| world.call(&caller, request))
+        },
+    );
     match reply.delivery {
         Delivery::Arrives => {}
         Delivery::Dropped => connection.cut(),
@@ -239,6 +268,27 @@ fn http_response(answer: Answer, protocol: Option<Protocol>, request_id: &str) -
         headers.insert("x-amzn-query-error", query_error);
     }
     response
+}
+
+/// Longest wait of an agent for a message: shorter than its own patience, which is twenty seconds, because what is
+/// written to a connection that it has given up is lost until it is shown again.
+const LONGEST_MESSAGE_WAIT: Duration = Duration::from_secs(15);
+/// How often somebody looks meanwhile. The world's messages come by its own time, of which nobody tells the door.
+const MESSAGE_LOOK: Duration = Duration::from_millis(200);
+
+async fn wait_for_message<B: Backend>(door: &Door<B>, destination: &str) {
+    let mut closing = door.closing.clone();
+    let look = async {
+        while !door.with(|world| world.has_message(destination)) {
+            tokio::time::sleep(MESSAGE_LOOK).await;
+        }
+    };
+    tokio::select! {
+        () = look => {}
+        () = tokio::time::sleep(LONGEST_MESSAGE_WAIT) => {}
+        // An error means that the one who could close the door is gone, which closes it too.
+        _ = closing.wait_for(|closing| *closing) => {}
+    }
 }
 
 /// A success that is not what the protocol promises.

@@ -13,10 +13,11 @@ use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
 use super::query;
-use crate::api::{ApiError, Fault, Request, Response, Service, Source, cloudwatch, ssm};
+use crate::api::{ApiError, Fault, Request, Response, Service, Source, cloudwatch, messages, ssm};
 
 const SSM_TARGET: &str = "AmazonSSM.";
 const CLOUDWATCH_TARGET: &str = "GraniteServiceVersion20100801.";
+const MESSAGES_TARGET: &str = "EC2WindowsMessageDeliveryService.";
 const CLOUDWATCH_PATH: &str = "/service/GraniteServiceVersion20100801/operation/";
 
 /// Namespace of CloudWatch's error shapes.
@@ -70,6 +71,9 @@ impl Route {
             if let Some(operation) = target.strip_prefix(SSM_TARGET) {
                 return route(Protocol::Json11, Service::Ssm, Some(operation));
             }
+            if let Some(operation) = target.strip_prefix(MESSAGES_TARGET) {
+                return route(Protocol::Json11, Service::Messages, Some(operation));
+            }
             let operation = target.strip_prefix(CLOUDWATCH_TARGET)?;
             return route(Protocol::Json10, Service::CloudWatch, Some(operation));
         }
@@ -79,6 +83,12 @@ impl Route {
             service: Service::Sts,
             operation: None,
         })
+    }
+
+    /// Whether the operation is how an agent gets its credentials, and so is not signed with any.
+    pub(super) fn is_registration(&self) -> bool {
+        let operation = self.operation.as_deref();
+        matches!(operation, Some("RegisterManagedInstance" | "RequestManagedInstanceRoleToken"))
     }
 
     /// Reads the input of the operation.
@@ -98,6 +108,9 @@ impl Route {
             }
             (_, Service::CloudWatch) => {
                 known(cloudwatch::Request::read(operation, Json(body))).map(Request::CloudWatch)
+            }
+            (_, Service::Messages) => {
+                known(messages::Request::read(operation, Json(body))).map(Request::Messages)
             }
             (_, _) => known(ssm::Request::read(operation, Json(body))).map(Request::Ssm),
         }
@@ -172,6 +185,7 @@ impl Protocol {
             (_, Response::Ssm(response)) => write_json(response),
             (_, Response::CloudWatch(response)) => write_json(response),
             (_, Response::Sts(response)) => write_json(response),
+            (_, Response::Messages(response)) => write_json(response),
             // Never asked for: its wire has a module of its own.
             (_, Response::S3(_)) => Vec::new(),
         };

@@ -52,6 +52,7 @@ fn signing_name(service: Service) -> &'static str {
         Service::CloudWatch => "monitoring",
         Service::Sts => "sts",
         Service::S3 => "s3",
+        Service::Messages => "ec2messages",
     }
 }
 

@@ -51,6 +51,10 @@ impl Backend for Scripted {
         Vec::new()
     }
 
+    fn has_message(&self, _: &str) -> bool {
+        true
+    }
+
     fn nodes(&self, filter: &NodeFilter) -> Value {
         json!({ "account": filter.account, "touched": filter.touched })
     }

@@ -40,6 +40,10 @@ impl Backend for World {
         self.store().parts(bucket, upload_id, numbers)
     }
 
+    fn has_message(&self, destination: &str) -> bool {
+        self.has_message(destination)
+    }
+
     fn nodes(&self, filter: &NodeFilter) -> Value {
         let matching = || self.nodes().iter().filter(|node| shows(filter, node, site_of(self, node)));
         let limit = filter.limit.unwrap_or(usize::MAX);

@@ -71,6 +71,26 @@ impl World {
             R::DescribeDocumentPermission(input) => {
                 self.describe_document_permission(site, &input, judgement).map(Into::into)
             }
+            request => self.carry_out_agents(site, request, judgement),
+        }
+    }
+
+    /// What agents call.
+    fn carry_out_agents(
+        &mut self,
+        site: SiteIndex,
+        request: Request,
+        judgement: &Judgement,
+    ) -> Result<Response, ApiError> {
+        use Request as R;
+        match request {
+            R::UpdateInstanceInformation(input) => {
+                self.update_instance_information(site, &input).map(Into::into)
+            }
+            R::ListInstanceAssociations(_) => Ok(Self::list_instance_associations().into()),
+            R::UpdateInstanceAssociationStatus(_) => Ok(Self::update_instance_association_status().into()),
+            R::GetManifest(input) => Err(Self::get_manifest(&input)),
+            R::PutConfigurePackageResult(input) => self.put_configure_package_result(&input).map(Into::into),
             request => self.carry_out_associations(site, request, judgement),
         }
     }

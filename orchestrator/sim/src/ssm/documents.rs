@@ -400,8 +400,8 @@ fn identify_command_document(document: &CommandDocument) -> DocumentIdentifier {
     }
 }
 
-/// The document's text, as far as its parameters go.
-fn content(document: &CommandDocument) -> String {
+/// The document's text.
+pub(super) fn content(document: &CommandDocument) -> String {
     let parameters: serde_json::Map<String, serde_json::Value> = document
         .parameters
         .iter()
@@ -414,10 +414,24 @@ fn content(document: &CommandDocument) -> String {
             (parameter.name.to_owned(), entry)
         })
         .collect();
+    let inputs: serde_json::Map<String, serde_json::Value> = document
+        .parameters
+        .iter()
+        .map(|parameter| {
+            let input = match parameter.name {
+                "commands" => "runCommand",
+                "executionTimeout" => "timeoutSeconds",
+                same => same,
+            };
+            (input.to_owned(), format!("{{{{ {} }}}}", parameter.name).into())
+        })
+        .collect();
+    let (action, step) = document.step;
     serde_json::json!({
         "schemaVersion": "2.2",
         "description": document.description,
         "parameters": parameters,
+        "mainSteps": [{ "action": action, "name": step, "inputs": inputs }],
     })
     .to_string()
 }

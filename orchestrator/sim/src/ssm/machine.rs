@@ -105,6 +105,11 @@ impl World {
         if wrong {
             return self.settle(at, Detail::InvalidPlatform, None);
         }
+        if node.real.is_some() {
+            let (receipt, index) = (receipt(command, self.now), invocation.node);
+            self.fleet.nodes[index as usize].history.commands.push(receipt);
+            return self.post_letter(index, at);
+        }
         let (receipt, is_package) = (receipt(command, self.now), matches!(command.job, Job::Package(_)));
         let (now, index) = (self.now, invocation.node);
         let command = self.command_mut(at.command);
@@ -211,6 +216,16 @@ impl World {
         self.settle(at, detail, Some(report));
     }
 
+    /// A real agent has begun.
+    pub(super) fn mark_begun(&mut self, at: InvocationRef) {
+        let now = self.now;
+        let command = self.command_mut(at.command);
+        if command.invocations[at.index as usize].detail == Detail::Pending {
+            command.set(at.index as usize, Detail::InProgress);
+            command.invocations[at.index as usize].started = Some(now);
+        }
+    }
+
     /// An invocation is over; the next one may go.
     fn settle(&mut self, at: InvocationRef, detail: Detail, report: Option<Report>) {
         let now = self.now;
@@ -229,6 +244,7 @@ impl World {
             invocation.stderr = report.stderr;
         }
         let node = invocation.node;
+        self.withdraw_letter(node, at);
         if let Some(active) = self.active.get_mut(&node) {
             active.retain(|other| *other != at);
             if active.is_empty() {

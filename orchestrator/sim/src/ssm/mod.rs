@@ -5,6 +5,7 @@ pub mod command;
 mod compliance;
 mod dispatch;
 mod documents;
+mod joined;
 mod listing;
 mod machine;
 mod nodes;

@@ -140,7 +140,7 @@ impl World {
             "AgentVersion" => listed(&node.agent_version),
             "PingStatus" => listed(self.ping(node).0.as_str()),
             "PlatformTypes" | "PlatformType" => listed(node.group.platform.as_str()),
-            "ResourceType" => listed("EC2Instance"),
+            "ResourceType" => listed(resource_type(node).as_str()),
             "Architecture" => listed(&node.group.architecture),
             "tag-key" => filter.values.iter().any(|key| node.tag(key).is_some()),
             key => key.strip_prefix("tag:").and_then(|key| node.tag(key)).is_some_and(listed),
@@ -168,7 +168,7 @@ impl World {
             platform_type: wire_platform(node),
             platform_name: node.group.platform_name.clone(),
             platform_version: node.group.platform_version.clone(),
-            resource_type: ResourceType::Ec2Instance,
+            resource_type: resource_type(node),
             ip_address: Some(address(node)),
             computer_name: Some(computer_name(node)),
             source_id: Some(node.id.to_string()),
@@ -192,7 +192,7 @@ impl World {
             platform_type: wire_platform(node),
             platform_name: node.group.platform_name.clone(),
             platform_version: node.group.platform_version.clone(),
-            resource_type: ResourceType::Ec2Instance,
+            resource_type: resource_type(node),
             computer_name: Some(computer_name(node)),
             source_id: Some(node.id.to_string()),
             source_type: Some("AWS::EC2::Instance".to_owned()),
@@ -272,6 +272,10 @@ fn check_filter(filter: &Filter<'_>, wrong_value: fn(String) -> ApiError) -> Res
         Some(value) => Err(wrong_value(format!("{value} is not a valid value for {}.", filter.key))),
         None => Ok(()),
     }
+}
+
+fn resource_type(node: &Node) -> ResourceType {
+    if node.id.starts_with("mi-") { ResourceType::ManagedInstance } else { ResourceType::Ec2Instance }
 }
 
 fn wire_platform(node: &Node) -> PlatformType {

@@ -25,6 +25,8 @@ pub(super) struct CommandDocument {
     pub(super) description: &'static str,
     pub(super) platforms: &'static [PlatformType],
     pub(super) parameters: &'static [Parameter],
+    /// Plugin and name of its one step.
+    pub(super) step: (&'static str, &'static str),
 }
 
 const PACKAGE_PARAMETERS: &[Parameter] = &[
@@ -62,18 +64,21 @@ pub(super) const COMMAND_DOCUMENTS: &[CommandDocument] = &[
         description: "Install or uninstall a Distributor package.",
         platforms: &[PlatformType::Linux, PlatformType::Windows],
         parameters: PACKAGE_PARAMETERS,
+        step: ("aws:configurePackage", "configurePackage"),
     },
     CommandDocument {
         name: "AWS-RunShellScript",
         description: "Run a shell script or specify the commands to run.",
         platforms: &[PlatformType::Linux],
         parameters: SCRIPT_PARAMETERS,
+        step: ("aws:runShellScript", "runShellScript"),
     },
     CommandDocument {
         name: "AWS-RunPowerShellScript",
         description: "Run a PowerShell script or specify the paths to scripts to run.",
         platforms: &[PlatformType::Windows],
         parameters: SCRIPT_PARAMETERS,
+        step: ("aws:runPowerShellScript", "runPowerShellScript"),
     },
 ];
 

@@ -25,7 +25,7 @@ use crate::fault::Fault;
 pub use alarms::{AlarmChange, AlarmFile, AlarmOn, AlarmState, RaisedWhen};
 pub use compliance::{ComplianceFile, SpoiledBy};
 pub use metrics::{MetricFile, MetricKind, Raise, Swing};
-pub use published::{BucketFile, PublishedFile};
+pub use published::{ActivationFile, BucketFile, PublishedFile};
 
 /// Longest text that is read at all.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -92,6 +92,9 @@ pub struct WorldFile {
     /// How versions behave that callers publish.
     #[serde(default)]
     pub published: Vec<PublishedFile>,
+    /// How real agents may join the fleet.
+    #[serde(default)]
+    pub activations: Vec<ActivationFile>,
     /// S3 buckets that are there from the start.
     #[serde(default)]
     pub buckets: Vec<BucketFile>,

@@ -52,6 +52,20 @@ pub struct BucketFile {
     pub versioned: bool,
 }
 
+/// With what a real agent registers as a node of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActivationFile {
+    /// Activation id.
+    pub id: String,
+    /// Activation code.
+    pub code: String,
+    /// Account of the node.
+    pub account: String,
+    /// Region of the node.
+    pub region: String,
+}
+
 impl WorldFile {
     /// How a version behaves that a caller publishes.
     pub fn published_as(list: &[PublishedFile], package: &str, version: &str) -> Option<PublishedFile> {
@@ -66,6 +80,13 @@ impl WorldFile {
             if needs_version && file.version.is_none() {
                 let place = format!("published[{index}].version");
                 return Err(impossible(place, "must be given for raises and loses_ping"));
+            }
+        }
+        for (index, activation) in self.activations.iter().enumerate() {
+            let ActivationFile { account, region, .. } = activation;
+            if !self.sites.accounts.contains(account) || !self.sites.regions.contains(region) {
+                let place = format!("activations[{index}]");
+                return Err(impossible(place, format!("`{account}` in `{region}` is not a site")));
             }
         }
         let mut names = std::collections::BTreeSet::new();

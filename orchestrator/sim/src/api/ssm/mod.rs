@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 
 use crate::api::wire::{Timestamp, operations, structures, words};
 
+mod agent;
 mod association;
 mod compliance;
 mod document;
 mod limits;
 
+pub use agent::*;
 pub use association::*;
 pub use compliance::*;
 pub use document::*;
@@ -34,6 +36,15 @@ operations! {
     ListTagsForResource(ListTagsForResourceInput) -> ListTagsForResourceOutput,
     UpdateDocumentDefaultVersion(UpdateDocumentDefaultVersionInput) -> UpdateDocumentDefaultVersionOutput,
     CreateDocument(CreateDocumentInput) -> CreateDocumentOutput,
+    UpdateInstanceInformation(UpdateInstanceInformationInput) -> UpdateInstanceInformationOutput,
+    ListInstanceAssociations(ListInstanceAssociationsInput) -> ListInstanceAssociationsOutput,
+    UpdateInstanceAssociationStatus(UpdateInstanceAssociationStatusInput)
+        -> UpdateInstanceAssociationStatusOutput,
+    GetManifest(GetManifestInput) -> GetManifestOutput,
+    PutConfigurePackageResult(PutConfigurePackageResultInput) -> PutConfigurePackageResultOutput,
+    RegisterManagedInstance(RegisterManagedInstanceInput) -> RegisterManagedInstanceOutput,
+    RequestManagedInstanceRoleToken(RequestManagedInstanceRoleTokenInput)
+        -> RequestManagedInstanceRoleTokenOutput,
     UpdateDocument(UpdateDocumentInput) -> UpdateDocumentOutput,
     DeleteDocument(DeleteDocumentInput) -> DeleteDocumentOutput,
     ModifyDocumentPermission(ModifyDocumentPermissionInput) -> ModifyDocumentPermissionOutput,

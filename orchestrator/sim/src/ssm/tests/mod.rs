@@ -4,6 +4,7 @@ mod associations;
 mod commands;
 mod compliance;
 mod faults;
+mod joined;
 mod publishing;
 mod reads;
 
