@@ -364,7 +364,7 @@ pub enum Explain {
         #[arg(long, value_name = "ROLLOUT")]
         rollout: Option<String>,
     },
-    /// What an error code of `validate` means.
+    /// What a code of `validate` or `package lint` means.
     Code {
         /// Such as E0107.
         code: String,

@@ -10,5 +10,6 @@ pub mod build;
 pub mod contents;
 pub mod folder;
 pub mod init;
+pub mod lint;
 pub mod manifest;
 pub mod publish;

@@ -15,7 +15,20 @@ pub enum Package {
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },
-    /// Build the zips and the manifest of a version: the same files give the same bytes, on every machine.
+    /// Say what would go wrong on a node, without running anything. Ends with code 3 if something would.
+    Lint {
+        /// Directory with a package.yaml, or with a manifest.json and its zips.
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// VersionName that a package without package.yaml will be published under.
+        #[arg(long, value_name = "NAME")]
+        version_name: Option<String>,
+        /// Form of the report.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        output: Format,
+    },
+    /// Build the zips and the manifest of a version: the same files give the same bytes, on every machine. Refused if lint
+    /// finds errors.
     Build {
         /// Directory with a package.yaml.
         #[arg(default_value = ".")]

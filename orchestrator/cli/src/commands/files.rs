@@ -85,13 +85,13 @@ pub fn schema(context: &Context, kind: SchemaKind) -> Result<Exit, Stop> {
 /// `wavetrain explain code`.
 pub fn explain_code(context: &Context, code: &str) -> Result<Exit, Stop> {
     let code = code.trim().to_ascii_uppercase();
-    match wavetrain_spec::explain(&code) {
+    match wavetrain_spec::explain(&code).or_else(|| wavetrain_package::lint::explain(&code)) {
         Some(explanation) => {
             context.console.data(&format!("{code}: {explanation}"))?;
             Ok(Exit::Done)
         }
-        None => Err(Stop::new(Exit::Usage, format!("no problem of plan files has the code `{code}`"))
-            .help("codes look like E0107 and are shown by `wavetrain validate`")),
+        None => Err(Stop::new(Exit::Usage, format!("no problem of plan files or packages has the code `{code}`"))
+            .help("codes look like E0107 or L0301 and are shown by `wavetrain validate` and `wavetrain package lint`")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `package`: Distributor packages, from a folder to what can be published.
 
+mod lint;
 mod published;
 
 use super::context::Context;
@@ -17,6 +18,9 @@ pub async fn run(context: &Context, command: Package) -> Result<Exit, Stop> {
     match command {
         Package::Published(command) => published::run(context, command).await,
         Package::Init { path, name } => init(context, &path, name),
+        Package::Lint { path, version_name, output } => {
+            lint::run(context, &path, version_name.as_deref(), output)
+        }
         Package::Build { path, out, output } => build(context, &path, out, output),
     }
 }
@@ -48,6 +52,7 @@ fn own_name(path: &Path) -> String {
 
 fn build(context: &Context, path: &Path, out: Option<PathBuf>, output: Format) -> Result<Exit, Stop> {
     let package = open(context, path)?;
+    lint::must_be_clean(context, &package)?;
     let out = out.unwrap_or_else(|| path.join("dist").join(&package.manifest.version));
     let built = build::build(&package, &out).map_err(|error| build_stop(&error))?;
     match output {

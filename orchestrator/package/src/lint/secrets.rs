@@ -1,0 +1,130 @@
+//! L05: secrets that would be published.
+
+use super::findings::{Findings, Script, path_of, span};
+use super::script::pattern;
+use super::{Zip, code};
+use crate::contents::Error;
+use crate::folder::Package;
+use regex::Regex;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+/// Larger texts are logs and data, not scripts and settings.
+const TEXT_BYTES: u64 = 256 << 10;
+
+/// Fewest different characters of a random value; placeholders have fewer.
+const DIFFERENT: usize = 6;
+
+/// Words in values that stand for a secret without being one.
+const PLACEHOLDERS: [&str; 8] =
+    ["changeme", "example", "placeholder", "your", "xxxx", "dummy", "secretsmanager", "parameter"];
+
+pattern!(AWS_KEY = r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b");
+pattern!(PRIVATE_KEY = r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----");
+pattern!(
+    FORGE_TOKEN = r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{10,})"
+);
+pattern!(
+    ASSIGNED = r#"(?i)(?:api_?-?key|app_?-?key|access_?-?key|secret_?-?key|secret|token|passw(?:or)?d|pwd|credential)s?["']?\s*(?:[:=]|\s)\s*["']?([A-Za-z0-9+/_.~-]{12,})"#
+);
+
+/// Every text of a zip: scripts and settings alike.
+pub fn check(zip: &Zip<'_>, findings: &mut Findings) -> Result<(), Error> {
+    for (name, entry) in &zip.contents.0 {
+        let Some(bytes) = zip.contents.read(name, TEXT_BYTES)? else { continue };
+        let Some(text) = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')) else { continue };
+        let text = text.replace('\r', "");
+        let found = secrets(&text);
+        let script = Script { path: path_of(zip.name, name, entry), text };
+        for at in found {
+            findings.script(code::SECRET, at, message(), HELP, &script);
+        }
+    }
+    Ok(())
+}
+
+const HELP: &str = "keep it in Parameter Store or Secrets Manager, pass its name as an argument of the rollout, and delete it here";
+
+fn message() -> String {
+    "this looks like a secret, readable by everyone who gets the package".to_owned()
+}
+
+/// What package.yaml itself says.
+pub fn recipe(package: &Package, findings: &mut Findings) {
+    let Some(text) = package.report.text.as_deref().filter(|_| package.recipe.is_some()) else { return };
+    for at in secrets(text) {
+        findings.package(code::SECRET, Some(span(text, at)), message(), HELP, &package.report);
+    }
+}
+
+/// The places of what looks like a secret.
+fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut found: BTreeSet<(usize, usize)> = BTreeSet::new();
+    let plain: [&Regex; 3] = [&AWS_KEY, &PRIVATE_KEY, &FORGE_TOKEN];
+    for place in plain.iter().flat_map(|pattern| pattern.find_iter(text)) {
+        found.insert((place.start(), place.end()));
+    }
+    for value in ASSIGNED.captures_iter(text).filter_map(|captures| captures.get(1)) {
+        if is_random(value.as_str()) {
+            found.insert((value.start(), value.end()));
+        }
+    }
+    found.into_iter().map(|(start, end)| start..end).collect()
+}
+
+fn is_random(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let different: BTreeSet<char> = lower.chars().collect();
+    different.len() >= DIFFERENT
+        && value.bytes().any(|byte| byte.is_ascii_digit())
+        && value.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && !value.starts_with(['/', '.'])
+        && !PLACEHOLDERS.iter().any(|word| lower.contains(word))
+}
+
+/// The text as it may be shown: a finding must not spread what it warns of.
+pub fn masked(text: &str) -> String {
+    let found = secrets(text);
+    let mut masked = String::with_capacity(text.len());
+    let mut end = 0;
+    for at in found {
+        if at.start < end {
+            continue;
+        }
+        masked.push_str(&text[end..at.start]);
+        masked.extend(std::iter::repeat_n('*', at.len()));
+        end = at.end;
+    }
+    masked.push_str(&text[end..]);
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_holds_no_secret() {
+        let text = "DD_API_KEY=0123456789abcdef0123456789abcdef\necho done\n";
+        let found = secrets(text);
+        assert_eq!(found.first(), Some(&(11..43)));
+        let shown = masked(text);
+        assert_eq!(shown.len(), text.len());
+        assert!(shown.starts_with("DD_API_KEY=****") && shown.ends_with("echo done\n"), "{shown}");
+    }
+
+    #[test]
+    fn names_of_secrets_and_variables_are_no_secrets() {
+        for text in [
+            "api_key: \"${SSM_api_key}\"",
+            "SSM_api_key_parameter: /datadog/api_key_2024",
+            "password=$(aws ssm get-parameter --name /x)",
+            "token: your-token-goes-here-1",
+            "secret = \"aaaaaaaaaaaa1\"",
+            "# the token is read from Parameter Store",
+        ] {
+            assert!(secrets(text).is_empty(), "{text}");
+        }
+    }
+}
