@@ -62,6 +62,7 @@ pub fn snapshot(plan: &Plan, state: &State) -> bool {
             fit.gate(Which::Planned(round.gate), round.scope)
                 && fit.nodes(&round.asked)
                 && round.answers.iter().all(|answer| fit.node(answer.node))
+                && round.refused.keys().all(|site| fit.site(*site))
         })
         && state.gates.iter().all(|gate| fit.gate(gate.which, gate.scope))
         && state.given.iter().all(|given| fit.subject(given.subject))

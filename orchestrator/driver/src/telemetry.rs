@@ -306,6 +306,7 @@ fn work(plan: &Plan, event: &Event) -> String {
         Event::NotRestored { nodes, note, .. } => {
             format!("{} not restored: {note}", count(nodes.len(), "node"))
         }
+        Event::Probed { refused: Some(why), .. } => format!("a gate's probe was refused: {why}"),
         Event::Probed { answers, .. } => {
             let answered = answers.iter().filter(|answer| answer.exit.is_some()).count();
             format!("{answered} of {} answered a probe", count(answers.len(), "node"))

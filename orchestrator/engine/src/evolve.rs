@@ -74,7 +74,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             node::note(state, nodes, note);
             answered(state, *intent, nodes);
         }
-        Event::Probed { intent, answers } => probed(state, *intent, answers),
+        Event::Probed { intent, answers, refused } => probed(state, *intent, answers, refused.as_ref()),
         Event::Measured { which, scope, verdict, evidence, .. } => {
             measured(plan, state, *which, *scope, *verdict, evidence, at);
         }
@@ -286,20 +286,21 @@ fn join_round(state: &mut State, gate: GateIndex, scope: Scope, nodes: &[NodeInd
         round.asked.extend(nodes);
     } else {
         let asked = nodes.to_vec();
-        state.rounds.push(Round { gate, scope, begun_at: at, asked, answers: Vec::new() });
+        let (answers, refused) = (Vec::new(), BTreeMap::new());
+        state.rounds.push(Round { gate, scope, begun_at: at, asked, answers, refused });
     }
 }
 
-fn probed(state: &mut State, intent: IntentId, answers: &[Probed]) {
-    let Some(Action::Ask { gate, scope }) = state.open.get(&intent).map(|open| open.intent.action.clone())
-    else {
-        return;
-    };
+fn probed(state: &mut State, intent: IntentId, answers: &[Probed], refused: Option<&String>) {
+    let Some(open) = state.open.get(&intent) else { return };
+    let Action::Ask { gate, scope } = open.intent.action else { return };
+    let site = open.intent.site;
     let nodes: Vec<NodeIndex> = answers.iter().map(|answer| answer.node).collect();
     answered(state, Some(intent), &nodes);
     let round = state.rounds.iter_mut().find(|round| round.gate == gate && round.scope == scope);
     if let Some(round) = round {
         round.answers.extend_from_slice(answers);
+        round.refused.extend(refused.map(|message| (site, message.clone())));
     }
 }
 

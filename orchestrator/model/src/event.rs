@@ -167,6 +167,9 @@ pub enum Event {
         intent: IntentId,
         /// What the nodes said.
         answers: Vec<Probed>,
+        /// Why AWS did not take the command; None: it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
     },
     /// A gate was measured once.
     Measured {

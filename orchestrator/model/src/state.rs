@@ -490,6 +490,9 @@ pub struct Round {
     pub asked: Vec<NodeIndex>,
     /// What they said so far.
     pub answers: Vec<Probed>,
+    /// Sites that did not take a command, and why.
+    #[serde(default)]
+    pub refused: BTreeMap<SiteIndex, String>,
 }
 
 /// A rollback under way.

@@ -98,6 +98,15 @@ fn refused(
         until: now.plus(backoff(open.refusals)),
         reason: message.to_owned(),
     };
+    // Throttling passes; whatever else is the matter, the gate's look ends with it.
+    if matches!(open.intent.action, Action::Ask { .. }) {
+        return match trouble {
+            Trouble::Throttled => vec![deferred],
+            Trouble::Unavailable | Trouble::Denied | Trouble::Refused => {
+                vec![deferred, super::ask::refused(open, message)]
+            }
+        };
+    }
     let mut events = vec![deferred];
     events.extend(site_failed(plan, state, now, site, trouble, message));
     events

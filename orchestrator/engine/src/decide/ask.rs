@@ -23,7 +23,7 @@ pub(super) fn observed(open: &OpenIntent, reports: &[Report]) -> Vec<Event> {
     let pending = reports.iter().filter(|report| open.pending.contains(&report.node));
     let answers = pending.filter_map(probed).filter(|answer| heard.insert(answer.node));
     let answers: Vec<Probed> = answers.collect();
-    if answers.is_empty() { Vec::new() } else { vec![Event::Probed { intent: open.intent.id, answers }] }
+    if answers.is_empty() { Vec::new() } else { vec![told(open.intent.id, answers)] }
 }
 
 /// What a row says; None: not over yet.
@@ -48,7 +48,19 @@ fn probed(report: &Report) -> Option<Probed> {
 /// Nodes that did not answer.
 pub(super) fn unreached(intent: IntentId, nodes: &[NodeIndex]) -> Event {
     let answer = |node: &NodeIndex| Probed { node: *node, exit: None, output: String::new() };
-    Event::Probed { intent, answers: nodes.iter().map(answer).collect() }
+    told(intent, nodes.iter().map(answer).collect())
+}
+
+fn told(intent: IntentId, answers: Vec<Probed>) -> Event {
+    Event::Probed { intent, answers, refused: None }
+}
+
+/// A command that AWS did not take: an error of the gate. What the gate may not look at says nothing about installs and rollbacks
+/// there, so the site is not held.
+pub(super) fn refused(open: &OpenIntent, message: &str) -> Event {
+    let answer = |node: &NodeIndex| Probed { node: *node, exit: None, output: String::new() };
+    let answers = open.pending.iter().map(answer).collect();
+    Event::Probed { intent: open.intent.id, answers, refused: Some(message.to_owned()) }
 }
 
 /// When an open probe is no longer waited for. It only looks: whether AWS has it, will have it or never had it is all the same
@@ -111,5 +123,7 @@ fn readings(plan: &Plan, state: &State, round: &Round) -> Vec<Reading> {
     let lost: Vec<Reading> = lost.collect();
     let told =
         sites.into_iter().map(|(site, said)| Reading { site: Some(site), found: Ok(Found::Probed(said)) });
-    told.chain(lost).collect()
+    let refused = round.refused.iter();
+    let refused = refused.map(|(site, why)| Reading { site: Some(*site), found: Err(why.clone()) });
+    told.chain(refused).chain(lost).collect()
 }
