@@ -59,6 +59,8 @@ pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due, d
 }
 
 /// Promises the probes of a gate's next look, if it is time. One look at a time: the next is due an interval after this one began.
+/// While a person is waited for, it is due an interval after the last look of any gate was over: a node that does not answer makes
+/// looks longer than intervals, and nobody could ever see the rollout at rest.
 fn probe(
     plan: &Plan,
     state: &State,
@@ -70,8 +72,14 @@ fn probe(
     let spec = &plan.spec.gates[gate.at()];
     let last = state.gate(Which::Planned(gate), scope).and_then(|record| record.evidence.as_ref());
     let next = last.map_or(first, |evidence| evidence.from.plus(spec.every));
+    let is_person_awaited = state.holds.iter().any(|hold| hold.needs_person);
+    let rested_at = rested_at(plan, state).filter(|_| is_person_awaited);
+    let next = rested_at.map_or(next, |at| next.max(at.plus(spec.every)));
     let is_over = state.waves.iter().all(|wave| matches!(wave.phase, WavePhase::Passed { .. }));
     if is_over || stops_everything(state) || ask::is_open(state, gate, scope) {
+        return;
+    }
+    if is_person_awaited && !state.rounds.is_empty() {
         return;
     }
     if next > now {
@@ -92,6 +100,18 @@ fn probe(
             drafts.push(Action::Ask { gate, scope }, site, chunk.to_vec());
         }
     }
+}
+
+/// When the last look of any probe was over; None: there was none.
+fn rested_at(plan: &Plan, state: &State) -> Option<Timestamp> {
+    let asks = |which| match which {
+        Which::Planned(gate) => {
+            plan.spec.gates.get(gate.at()).is_some_and(|spec| matches!(spec.check, Check::Probe(_)))
+        }
+        Which::Install => false,
+    };
+    let over = state.gates.iter().filter(|record| record.samples > 0 && asks(record.which));
+    over.map(|record| record.last_at).max()
 }
 
 /// Something that a gate looks at.
