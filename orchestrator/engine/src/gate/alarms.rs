@@ -26,8 +26,12 @@ fn present(alarms: &Alarms, place: &str, found: &[Alarm], missing: &[&String]) -
     }
     let judged: Vec<(&Alarm, Verdict, String)> =
         found.iter().filter_map(|alarm| one(alarms, place, alarm)).collect();
+    // Before the rule is asked: of alarms that are all left out most rules are false, and that would be a pass on no data.
+    if judged.is_empty() {
+        return Judgement::new(Verdict::Inconclusive, format!("{place}no alarm has data"));
+    }
     if let Some(rule) = &alarms.fail_if {
-        return composed(place, rule, &judged, missing);
+        return composed(place, rule, found, &judged, missing);
     }
     match judged.into_iter().rev().max_by_key(|(_, verdict, _)| *verdict) {
         None => Judgement::new(Verdict::Inconclusive, format!("{place}no alarm has data")),
@@ -75,9 +79,16 @@ fn one<'a>(alarms: &Alarms, place: &str, alarm: &'a Alarm) -> Option<(&'a Alarm,
 /// A combination of alarms.
 ///
 /// Where some say too little, it is asked twice: with all of those bad, and with all of those good. If both answers are the
-/// same, they do not matter; that is exact for combinations of `&&` and `||`.
-fn composed(place: &str, rule: &str, judged: &[(&Alarm, Verdict, String)], missing: &[&String]) -> Judgement {
+/// same, they do not matter; that is exact for combinations of `&&` and `||`. Alarms that are left out are not bad.
+fn composed(
+    place: &str,
+    rule: &str,
+    found: &[Alarm],
+    judged: &[(&Alarm, Verdict, String)],
+    missing: &[&String],
+) -> Judgement {
     let ask = |unclear: bool| {
+        let left_out = found.iter().map(|alarm| (alarm.name.clone(), false));
         let alarm = judged.iter().map(|(alarm, verdict, _)| {
             let is_bad = match verdict {
                 Verdict::Fail => true,
@@ -87,7 +98,8 @@ fn composed(place: &str, rule: &str, judged: &[(&Alarm, Verdict, String)], missi
             (alarm.name.clone(), is_bad)
         });
         let missing = missing.iter().map(|name| ((*name).clone(), unclear));
-        let given = [("alarm", Given::Flags(alarm.chain(missing).collect::<BTreeMap<_, _>>()))];
+        let given =
+            [("alarm", Given::Flags(left_out.chain(alarm).chain(missing).collect::<BTreeMap<_, _>>()))];
         Expression::parse(rule, &["alarm"]).and_then(|expression| expression.holds(&given))
     };
     let bad: Vec<&str> = judged
