@@ -9,6 +9,7 @@ use crate::statistics::proportion::{Proportion, fisher_test};
 use crate::statistics::rank::{Method, mann_whitney};
 use crate::statistics::sequential::level_of_look;
 use crate::statistics::{Alternative, Error, significant};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::gate::{Found, Level, Reading, Scope, Series, Verdict};
 use wavetrain_model::id::{NodeIndex, SiteIndex, StratumIndex, WaveIndex};
@@ -44,34 +45,61 @@ pub(crate) fn arms(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Arm
             Scope::Guard => true,
         };
         of_scope
+            && sight::of_gate(plan, gate, *node)
             && sight::sees(plan, gate, *node)
             && matches!(forward, Forward::Finished(Outcome::Succeeded | Outcome::Already))
     };
-    // By rank, so that every stratum is heard when there are more than can be asked.
-    let mut candidates: Vec<NodeIndex> = plan.node_indices().filter(is_upgraded).collect();
-    candidates.sort_by_key(|node| (plan.nodes[node.at()].rank, *node));
-    candidates.truncate(compare.nodes as usize);
-    let mut upgraded: BTreeMap<StratumIndex, Vec<NodeIndex>> = BTreeMap::new();
-    for node in candidates {
-        upgraded.entry(plan.nodes[node.at()].stratum).or_default().push(node);
+    let is_untouched = |node: NodeIndex| state.nodes[node.at()].forward == Forward::Waiting;
+    let candidates: Vec<NodeIndex> = plan.node_indices().filter(is_upgraded).collect();
+    let under_way =
+        |node: NodeIndex| plan.nodes[node.at()].wave.filter(|wave| sight::is_under_way(state, *wave));
+    matched(plan, gate.per, compare, candidates, is_untouched, under_way)
+}
+
+/// Nodes with an untouched one of their stratum each, cut to what a gate may ask about. First matched and then cut: a node that
+/// stays without a counterpart must take nobody's place. Every part has its turn, because each must have enough by itself.
+fn matched(
+    plan: &Plan,
+    per: Option<Per>,
+    compare: &Compare,
+    candidates: Vec<NodeIndex>,
+    is_untouched: impl Fn(NodeIndex) -> bool,
+    under_way: impl Fn(NodeIndex) -> Option<WaveIndex>,
+) -> Arms {
+    let mut room: BTreeMap<StratumIndex, u32> = BTreeMap::new();
+    for node in &candidates {
+        room.entry(plan.nodes[node.at()].stratum).or_default();
     }
-    let mut untouched: BTreeMap<StratumIndex, Vec<NodeIndex>> = BTreeMap::new();
-    for node in plan.node_indices().rev() {
-        let stratum = plan.nodes[node.at()].stratum;
-        let Some(wanted) = upgraded.get(&stratum) else { continue };
-        let found = untouched.entry(stratum).or_default();
-        if found.len() < wanted.len() && state.nodes[node.at()].forward == Forward::Waiting {
-            found.push(node);
+    for node in plan.node_indices().filter(|node| is_untouched(*node)) {
+        if let Some(room) = room.get_mut(&plan.nodes[node.at()].stratum) {
+            *room += 1;
         }
     }
     // Where an earlier wave left too few of a kind, both sides go without: a platform's own level is no effect of the version.
-    for (stratum, nodes) in &mut upgraded {
-        nodes.truncate(untouched.get(stratum).map_or(0, Vec::len));
+    let count = candidates.len();
+    let mut upgraded = sight::in_turns(plan, per, candidates, &under_way, count);
+    upgraded.retain(|node| {
+        let room = room.entry(plan.nodes[node.at()].stratum).or_default();
+        let has_counterpart = *room > 0;
+        *room = room.saturating_sub(1);
+        has_counterpart
+    });
+    let mut upgraded = sight::in_turns(plan, per, upgraded, &under_way, compare.nodes as usize);
+    let mut wanted: BTreeMap<StratumIndex, u32> = BTreeMap::new();
+    for node in &upgraded {
+        *wanted.entry(plan.nodes[node.at()].stratum).or_default() += 1;
     }
-    Arms {
-        upgraded: upgraded.into_values().flatten().collect(),
-        untouched: untouched.into_values().flatten().collect(),
+    let mut untouched = Vec::with_capacity(upgraded.len());
+    for node in plan.node_indices().rev().filter(|node| is_untouched(*node)) {
+        if let Some(wanted) = wanted.get_mut(&plan.nodes[node.at()].stratum).filter(|wanted| **wanted > 0) {
+            *wanted -= 1;
+            untouched.push(node);
+        }
     }
+    let order = |node: &NodeIndex| (plan.nodes[node.at()].stratum, plan.nodes[node.at()].rank, *node);
+    upgraded.sort_by_key(order);
+    untouched.sort_by_key(|node| (plan.nodes[node.at()].stratum, Reverse(*node)));
+    Arms { upgraded, untouched }
 }
 
 /// Judges all sites together (arms are matched by stratum, not by site), or each part by itself: the worst counts.
@@ -355,20 +383,17 @@ pub(crate) fn detectable(plan: &Plan, gate: &Gate, wave: WaveIndex) -> Option<St
 /// the fewest, and with the level that a part has.
 fn narrowest(plan: &Plan, gate: &Gate, compare: &Compare, wave: WaveIndex) -> (u32, Compare) {
     let parts = parts(plan, gate);
-    let mut strata: BTreeMap<StratumIndex, (u32, u32)> = BTreeMap::new();
-    for node in plan.nodes.iter().filter(|node| parts.contains_key(&node.stratum)) {
-        let (upgraded, untouched) = strata.entry(node.stratum).or_default();
-        *upgraded += u32::from(node.wave == Some(wave));
-        *untouched += u32::from(node.wave.is_none_or(|of| of > wave));
-    }
-    let mut matched: BTreeMap<u32, u32> = BTreeMap::new();
-    for (stratum, (upgraded, untouched)) in strata {
-        if upgraded > 0 {
-            *matched.entry(parts[&stratum]).or_default() += upgraded.min(untouched);
-        }
+    let of_wave = |node: &NodeIndex| plan.nodes[node.at()].wave == Some(wave);
+    let seen = plan.node_indices().filter(|node| parts.contains_key(&plan.nodes[node.at()].stratum));
+    let candidates: Vec<NodeIndex> = seen.filter(of_wave).collect();
+    let part_of = |node: &NodeIndex| parts[&plan.nodes[node.at()].stratum];
+    let mut counts: BTreeMap<u32, u32> = candidates.iter().map(|node| (part_of(node), 0)).collect();
+    let is_later = |node: NodeIndex| plan.nodes[node.at()].wave.is_none_or(|of| of > wave);
+    for node in matched(plan, gate.per, compare, candidates, is_later, |_| Some(wave)).upgraded {
+        *counts.entry(part_of(&node)).or_default() += 1;
     }
     let count = parts.values().collect::<BTreeSet<_>>().len();
-    let there = matched.values().min().copied().unwrap_or(0).min(compare.nodes);
+    let there = counts.values().min().copied().unwrap_or(0);
     (there, Compare { alpha: part_alpha(compare, count), ..compare.clone() })
 }
 

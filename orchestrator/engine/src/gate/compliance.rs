@@ -31,7 +31,7 @@ pub(super) fn judge(case: Case<'_>, gate: &Gate, check: &ComplianceCheck, readin
     }
     let bar =
         Bar { at_least: check.at_least, minimum_reporting: check.minimum_reporting, adjective: "compliant" };
-    match (share::judge(case.plan, gate.per, bar, &said), error) {
+    match (share::of_case(case, gate, bar, &said), error) {
         // What is bad is bad, whatever could not be asked.
         (Some(judgement), _) if judgement.verdict == Verdict::Fail => judgement,
         (_, Some(error)) => Judgement::new(Verdict::Error, error),

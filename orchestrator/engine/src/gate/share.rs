@@ -1,12 +1,13 @@
 //! The share of good nodes among those that say something.
 
-use super::Judgement;
-use std::collections::BTreeMap;
-use wavetrain_model::gate::Verdict;
-use wavetrain_model::id::NodeIndex;
+use super::{Case, Judgement, sight};
+use std::collections::{BTreeMap, BTreeSet};
+use wavetrain_model::gate::{Scope, Verdict};
+use wavetrain_model::id::{NodeIndex, WaveIndex};
 use wavetrain_model::plan::Plan;
 use wavetrain_model::quantity::Percent;
-use wavetrain_model::spec::Per;
+use wavetrain_model::spec::{Gate, Per};
+use wavetrain_model::state::WavePhase;
 
 /// What one node says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,13 +35,56 @@ struct Group<'a> {
     silent: Vec<(NodeIndex, &'a str)>,
 }
 
-/// Judges all nodes together, or each group by itself: the worst counts. None: nobody was asked.
-pub(super) fn judge(
-    plan: &Plan,
-    per: Option<Per>,
+/// Judges what a guard's nodes say: all together, and the waves under way also by themselves, because the many good nodes of earlier
+/// waves would outweigh them. Of a wave that still opens only what it cannot make good any more counts.
+pub(super) fn of_case(
+    case: Case<'_>,
+    gate: &Gate,
     bar: Bar<'_>,
     said: &[(NodeIndex, Word)],
 ) -> Option<Judgement> {
+    let Case { plan, state, scope, .. } = case;
+    let all = judge(plan, gate.per, bar, said);
+    if scope != Scope::Guard {
+        return all;
+    }
+    let by_wave = plan.wave_indices().filter(|wave| gate.measures(*wave)).filter_map(|wave| {
+        let of_wave = |node: &NodeIndex| plan.nodes[node.at()].wave == Some(wave);
+        let mut own: Vec<(NodeIndex, Word)> =
+            said.iter().filter(|(node, _)| of_wave(node)).cloned().collect();
+        // Nothing of it was asked about: what concerns it is the others' business, too.
+        if own.is_empty() || own.len() == said.len() {
+            return None;
+        }
+        let judgement = match state.wave(wave).phase {
+            WavePhase::Baking { .. } => judge(plan, gate.per, bar, &own),
+            WavePhase::Open { .. } => {
+                own.extend(unheard(plan, gate, wave, &own));
+                judge(plan, gate.per, bar, &own).filter(|judgement| judgement.verdict == Verdict::Fail)
+            }
+            WavePhase::Waiting
+            | WavePhase::Blocked { .. }
+            | WavePhase::Passed { .. }
+            | WavePhase::Failed { .. } => None,
+        }?;
+        let sentence = format!("wave {}: {}", plan.wave_name(wave), judgement.sentence);
+        Some(Judgement { sentence, ..judgement })
+    });
+    let judged: Vec<Judgement> = all.into_iter().chain(by_wave).collect();
+    judged.into_iter().rev().max_by_key(|judgement| judgement.verdict)
+}
+
+/// Nodes of a wave that may still be good.
+fn unheard(plan: &Plan, gate: &Gate, wave: WaveIndex, said: &[(NodeIndex, Word)]) -> Vec<(NodeIndex, Word)> {
+    let heard: BTreeSet<NodeIndex> = said.iter().map(|(node, _)| *node).collect();
+    let batches = plan.waves[wave.at()].batch_indices().map(|batch| &plan.batches[batch.at()]);
+    let others = batches.flat_map(|batch| &batch.nodes).copied();
+    let others = others.filter(|node| !heard.contains(node) && sight::sees(plan, gate, *node));
+    others.map(|node| (node, Word::Silent("is not upgraded yet".to_owned()))).collect()
+}
+
+/// Judges all nodes together, or each group by itself: the worst counts. None: nobody was asked.
+fn judge(plan: &Plan, per: Option<Per>, bar: Bar<'_>, said: &[(NodeIndex, Word)]) -> Option<Judgement> {
     let mut groups: BTreeMap<u32, Group<'_>> = BTreeMap::new();
     for (node, word) in said {
         let key = match per {

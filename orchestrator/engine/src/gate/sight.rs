@@ -1,5 +1,6 @@
 //! Where a gate looks, and which single nodes it asks about.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use wavetrain_model::fleet::Platform;
 use wavetrain_model::gate::Scope;
@@ -7,7 +8,7 @@ use wavetrain_model::id::{NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::{Plan, Stratum};
 use wavetrain_model::spec::{Check, Gate, Per, Wave};
-use wavetrain_model::state::{Forward, State};
+use wavetrain_model::state::{Forward, State, WavePhase};
 
 /// Whether a gate looks at a site.
 pub(crate) fn sees_site(plan: &Plan, gate: &Gate, site: SiteIndex) -> bool {
@@ -71,6 +72,7 @@ pub(crate) fn asked(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Ve
     let is_meant = |node: &NodeIndex| {
         let forward = state.nodes[node.at()].forward;
         match scope {
+            _ if !of_gate(plan, gate, *node) => false,
             Scope::Blocker(wave) => plan.nodes[node.at()].wave == Some(wave) && forward == Forward::Waiting,
             Scope::Wave(wave) => plan.nodes[node.at()].wave == Some(wave) && is_heard(forward, with_failures),
             Scope::Guard => is_heard(forward, with_failures),
@@ -78,24 +80,57 @@ pub(crate) fn asked(plan: &Plan, state: &State, gate: &Gate, scope: Scope) -> Ve
     };
     let meant = plan.node_indices().filter(|node| is_meant(node) && sees(plan, gate, *node));
     match &gate.check {
-        Check::Probe(check) => drawn(plan, gate.per, meant.collect(), check.sample as usize),
+        Check::Probe(check) => drawn(plan, state, gate.per, meant.collect(), check.sample as usize),
         _ => meant.collect(),
     }
 }
 
-/// The first so many by rank; where parts are judged by themselves, each part has its turn.
-fn drawn(plan: &Plan, per: Option<Per>, mut nodes: Vec<NodeIndex>, sample: usize) -> Vec<NodeIndex> {
-    nodes.sort_by_key(|node| (plan.nodes[node.at()].rank, *node));
-    let mut parts: BTreeMap<u32, usize> = BTreeMap::new();
-    let mut turns: Vec<(usize, NodeIndex)> = Vec::with_capacity(nodes.len());
+/// Whether a node is of a wave that a gate looks at.
+pub(super) fn of_gate(plan: &Plan, gate: &Gate, node: NodeIndex) -> bool {
+    gate.waves.is_empty() || plan.nodes[node.at()].wave.is_some_and(|wave| gate.measures(wave))
+}
+
+/// Whether a wave is open or bakes: it waits for what gates say.
+pub(super) fn is_under_way(state: &State, wave: WaveIndex) -> bool {
+    matches!(state.wave(wave).phase, WavePhase::Open { .. } | WavePhase::Baking { .. })
+}
+
+/// The first so many: of the waves under way before all others, the newest first; then by rank. Where parts are judged by
+/// themselves each part has its turn, and so has each wave under way: none of them may pass on the nodes of another.
+pub(super) fn drawn(
+    plan: &Plan,
+    state: &State,
+    per: Option<Per>,
+    nodes: Vec<NodeIndex>,
+    sample: usize,
+) -> Vec<NodeIndex> {
+    let under_way = |node: NodeIndex| plan.nodes[node.at()].wave.filter(|wave| is_under_way(state, *wave));
+    in_turns(plan, per, nodes, under_way, sample)
+}
+
+/// The first so many of nodes that may be in a preferred wave.
+pub(super) fn in_turns(
+    plan: &Plan,
+    per: Option<Per>,
+    mut nodes: Vec<NodeIndex>,
+    preferred: impl Fn(NodeIndex) -> Option<WaveIndex>,
+    sample: usize,
+) -> Vec<NodeIndex> {
+    nodes.sort_by_key(|node| {
+        let planned = &plan.nodes[node.at()];
+        (Reverse(planned.wave), planned.rank, *node)
+    });
+    let mut parts: BTreeMap<(Option<WaveIndex>, u32), usize> = BTreeMap::new();
+    let mut turns: Vec<((bool, usize), NodeIndex)> = Vec::with_capacity(nodes.len());
     for node in nodes {
         let part = match per {
             None => 0,
             Some(Per::Site) => plan.site_of(node).0,
             Some(Per::Stratum) => plan.nodes[node.at()].stratum.0,
         };
-        let turn = parts.entry(part).or_default();
-        turns.push((*turn, node));
+        let wave = preferred(node);
+        let turn = parts.entry((wave, part)).or_default();
+        turns.push(((wave.is_none(), *turn), node));
         *turn += 1;
     }
     turns.sort_by_key(|(turn, _)| *turn);

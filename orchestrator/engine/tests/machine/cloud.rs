@@ -64,6 +64,10 @@ pub(crate) struct Cloud {
     pub(crate) exits: Option<Box<dyn FnMut(NodeIndex) -> i32>>,
     /// What the alarm went into since the last look.
     pub(crate) meanwhile: Vec<AlarmChange>,
+    /// Alarms beside that one.
+    pub(crate) other_alarms: Vec<(String, AlarmState)>,
+    /// How AWS refuses the commands of gates.
+    pub(crate) refuses_asks: Option<Trouble>,
     /// Most nodes ever in flight at once.
     pub(crate) peak_in_flight: u32,
     running: Vec<Running>,
@@ -362,6 +366,8 @@ impl Cloud {
             alarm: AlarmState::Ok,
             metrics: None,
             meanwhile: Vec::new(),
+            other_alarms: Vec::new(),
+            refuses_asks: None,
             exits: None,
             peak_in_flight: 0,
             running: Vec::new(),
@@ -464,7 +470,15 @@ impl Cloud {
                 meanwhile: std::mem::take(&mut self.meanwhile),
             };
             let found = match (&self.plan.spec.gates[measurement.gate.at()].check, &mut self.metrics) {
-                (spec::Check::Alarms(_), _) => Ok(Found::Alarms(vec![alarm])),
+                (spec::Check::Alarms(_), _) => {
+                    let others = self.other_alarms.iter().map(|(name, state)| Alarm {
+                        name: name.clone(),
+                        state: state.clone(),
+                        meanwhile: Vec::new(),
+                        ..alarm.clone()
+                    });
+                    Ok(Found::Alarms(std::iter::once(alarm.clone()).chain(others).collect()))
+                }
                 (_, None) => Ok(Found::Series(Vec::new())),
                 (_, Some(metrics)) => metrics(&measurement),
             };
@@ -490,6 +504,11 @@ impl Cloud {
         intent.nodes.clone_from(&open.pending);
         if self.is_denied {
             let answer = Answer::Refused { trouble: Trouble::Denied, message: "access denied".to_owned() };
+            self.input(&Input::Answered { intent: id, answer });
+            return;
+        }
+        if let (Some(trouble), Action::Ask { .. }) = (self.refuses_asks, &intent.action) {
+            let answer = Answer::Refused { trouble, message: "no such document".to_owned() };
             self.input(&Input::Answered { intent: id, answer });
             return;
         }

@@ -37,7 +37,7 @@ fn metric_gate() -> Gate {
     Gate { name: "crashes".to_owned(), check, ..cloud::alarm_gate() }
 }
 
-fn compare_gate() -> Gate {
+pub(crate) fn compare_gate() -> Gate {
     let check = Check::Compare(Compare {
         metric: stat(),
         node_dimension: "InstanceId".to_owned(),
@@ -54,7 +54,7 @@ fn compare_gate() -> Gate {
     Gate { name: "latency".to_owned(), check, waves: vec![WaveIndex(0)], ..cloud::alarm_gate() }
 }
 
-fn series(measurement: &Measurement, value: f64) -> Series {
+pub(crate) fn series(measurement: &Measurement, value: f64) -> Series {
     let at = Timestamp(measurement.window.until.0 - 60_000);
     let points = Level::new(value).map(|value| Point { at, value }).into_iter().collect();
     Series { label: "crashes".to_owned(), node: None, control: false, points, complete: true }
@@ -65,7 +65,7 @@ fn always(value: f64) -> cloud::MetricSource {
 }
 
 /// Values of the nodes that are compared: a slow drift over nodes, and what the upgraded ones have on top.
-fn beside(extra: f64) -> cloud::MetricSource {
+pub(crate) fn beside(extra: f64) -> cloud::MetricSource {
     Box::new(move |measurement| {
         let upgraded = measurement.upgraded.iter().map(|node| (*node, false, extra));
         let all = upgraded.chain(measurement.untouched.iter().map(|node| (*node, true, 0.0)));

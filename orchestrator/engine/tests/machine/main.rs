@@ -1,6 +1,7 @@
 //! The machine against a small cloud written for these tests: no AWS wire, no agent model, only what a command's rows can say.
 
 mod cloud;
+mod evidence;
 mod gates;
 mod guardrails;
 mod guards;

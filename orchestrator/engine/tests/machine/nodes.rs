@@ -14,7 +14,7 @@ use wavetrain_model::spec::{self, Check, ComplianceCheck, Condition, Gate, Per, 
 use wavetrain_model::state::{Ending, Forward, Phase, State, Touch, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
 
-fn check() -> ComplianceCheck {
+pub(crate) fn check() -> ComplianceCheck {
     ComplianceCheck {
         types: vec!["Patch".to_owned()],
         severities: Vec::new(),
@@ -25,13 +25,13 @@ fn check() -> ComplianceCheck {
     }
 }
 
-fn gate(check: ComplianceCheck) -> Gate {
+pub(crate) fn gate(check: ComplianceCheck) -> Gate {
     Gate { name: "patches".to_owned(), check: Check::Compliance(check), ..cloud::alarm_gate() }
 }
 
 /// What SSM knows about one node.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Says {
+pub(crate) enum Says {
     Good,
     Bad(&'static str),
     /// Good, but found out before anything was installed.
@@ -58,7 +58,7 @@ fn standing(node: NodeIndex, says: Says, now: Timestamp) -> Standing {
     Standing { node, types: one.into_iter().collect() }
 }
 
-fn saying(mut says: impl FnMut(NodeIndex) -> Says + 'static) -> MetricSource {
+pub(crate) fn saying(mut says: impl FnMut(NodeIndex) -> Says + 'static) -> MetricSource {
     Box::new(move |measurement: &Measurement| {
         let now = measurement.window.until;
         let nodes = measurement.nodes.iter().map(|node| standing(*node, says(*node), now)).collect();
