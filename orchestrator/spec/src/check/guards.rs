@@ -31,25 +31,13 @@ pub fn add(gates: &mut Vec<Gate>, written: Placed<file::Guards>, problems: &mut 
     }
 }
 
-/// Refuses gates that see enough only after their deadline: no wave could ever pass them. With a bake the deadline counts from the
-/// first look, without one from the wave's last node; a guard has looked long before.
+/// Refuses gates that see enough only after their deadline: no wave could ever pass them.
 pub fn ripe_in_time(rollout: &Rollout, span: Span, problems: &mut Problems) {
-    for gate in rollout.gates.iter().filter(|gate| !gate.guard) {
-        let (look, enough) = match &gate.check {
-            Check::Metric(metric) => {
-                let (lag, period) = (u64::from(metric.lag.0), u64::from(metric.period.0));
-                (lag + 2 * period, lag + period * u64::from(metric.minimum_samples.max(1)))
-            }
-            Check::Compare(compare) => {
-                let first = u64::from(compare.lag.0) + 2 * u64::from(compare.period.0);
-                (first, first)
-            }
-            Check::Prometheus(ask) => (ask.window.0.into(), ask.window.0.into()),
-            _ => continue,
-        };
+    for gate in rollout.gates.iter().filter(|gate| gate.check.looks()) {
         let late = rollout.waves.iter().enumerate().find(|(index, wave)| {
-            let from = if wave.bake.0 == 0 { 0 } else { look };
-            enough > from + u64::from(gate.deadline.0) && gate.judges(WaveIndex(*index as u16))
+            let bake = wave.bake.0.into();
+            let is_late = if gate.guard { is_late_guard(gate, bake) } else { is_late(gate, bake) };
+            gate.judges(WaveIndex(*index as u16)) && (is_late || gate.blocker && is_late_blocker(gate))
         });
         if let Some((_, wave)) = late {
             problems.error(
@@ -59,10 +47,64 @@ pub fn ripe_in_time(rollout: &Rollout, span: Span, problems: &mut Problems) {
                     "gate `{}` can see enough of wave `{}` only after its deadline",
                     gate.name, wave.name
                 ),
-                "raise `deadline`, or lower `window`, `lag` or `minimum_samples`; or give the wave a `bake`",
+                "raise `deadline`; or lower `window`, `lag`, `minimum_samples`, `initial_delay`, `every` or the number of \
+                 looks; or give the wave a longer `bake`",
             );
         }
     }
+}
+
+/// Seconds from a wave's last node to the first look, and to the first that can be good. Nothing older is looked at.
+fn first_looks(gate: &Gate) -> (u64, u64) {
+    let (look, enough) = match &gate.check {
+        Check::Metric(metric) => {
+            let (lag, period) = (u64::from(metric.lag.0), u64::from(metric.period.0));
+            (lag + 2 * period, lag + period * u64::from(metric.minimum_samples.max(1)))
+        }
+        Check::Compare(compare) => {
+            let first = u64::from(compare.lag.0) + 2 * u64::from(compare.period.0);
+            (first, first)
+        }
+        Check::Prometheus(ask) => (ask.window.0.into(), ask.window.0.into()),
+        _ => (0, 0),
+    };
+    let delay = u64::from(gate.initial_delay.0);
+    (look.max(delay), enough.max(delay))
+}
+
+/// Good looks that a wave needs at least.
+fn wanted(gate: &Gate) -> u64 {
+    gate.consecutive_success_limit.max(gate.count.unwrap_or(1)).max(1).into()
+}
+
+/// With a bake the deadline counts from the first look and from the end of the bake, without one from the wave's last node.
+fn is_late(gate: &Gate, bake: u64) -> bool {
+    let (every, deadline) = (u64::from(gate.every.0), u64::from(gate.deadline.0));
+    let (look, enough) = first_looks(gate);
+    let from = if bake == 0 { 0 } else { look };
+    enough > from + deadline
+        || bake == 0 && look >= deadline
+        || enough + (wanted(gate) - 1) * every > look.max(bake) + deadline
+}
+
+/// A guard has looked long before the wave settled, but what it looks at must lie wholly after that.
+fn is_late_guard(gate: &Gate, bake: u64) -> bool {
+    let (every, deadline) = (u64::from(gate.every.0), u64::from(gate.deadline.0));
+    let enough = match &gate.check {
+        Check::Metric(metric) => u64::from(metric.lag.0) + u64::from(metric.window.0),
+        Check::Compare(compare) => u64::from(compare.lag.0) + u64::from(compare.window.0),
+        Check::Prometheus(ask) => ask.window.0.into(),
+        _ => 0,
+    };
+    // Its passes are counted anew when a wave settles.
+    enough.max((wanted(gate) - 1) * every) > bake + deadline
+}
+
+/// A blocker looks at what was there before, as soon as its first look is due.
+fn is_late_blocker(gate: &Gate) -> bool {
+    let looks = u64::from(gate.consecutive_success_limit.max(1));
+    let (look, _) = first_looks(gate);
+    look + (looks - 1) * u64::from(gate.every.0) >= u64::from(gate.deadline.0)
 }
 
 fn guards(written: file::Guards) -> Vec<Gate> {
