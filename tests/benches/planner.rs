@@ -92,5 +92,6 @@ fn package() -> PackageView {
         name: "agent".to_owned(),
         versions: ["1.0.0-1", "2.0.0-1"].map(|name| (name.to_owned(), version(name))).into(),
         default_version: Some("1.0.0-1".to_owned()),
+        associations: Some(Vec::new()),
     }
 }

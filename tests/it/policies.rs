@@ -59,6 +59,15 @@ fn called(is_publishing: bool) -> BTreeSet<String> {
         ("list_parts()", "s3:ListMultipartUploadParts"),
         ("list_documents()", "ssm:ListDocuments"),
         ("list_tags_for_resource()", "ssm:ListTagsForResource"),
+        ("list_associations()", "ssm:ListAssociations"),
+        ("describe_association()", "ssm:DescribeAssociation"),
+        ("describe_association_executions()", "ssm:DescribeAssociationExecutions"),
+        ("describe_association_execution_targets()", "ssm:DescribeAssociationExecutionTargets"),
+        ("create_association()", "ssm:CreateAssociation"),
+        ("update_association()", "ssm:UpdateAssociation"),
+        ("delete_association()", "ssm:DeleteAssociation"),
+        ("start_associations_once()", "ssm:StartAssociationsOnce"),
+        ("update_document_default_version()", "ssm:UpdateDocumentDefaultVersion"),
     ];
     let mut text = String::new();
     read_sources(Path::new(&format!("{ROOT}/orchestrator/aws/src")), is_publishing, &mut text);

@@ -204,6 +204,8 @@ fn of_code(code: &str) -> Option<Class> {
         "InvalidDocument"
         | "InvalidDocumentVersion"
         | "InvalidCommandId"
+        | "AssociationDoesNotExist"
+        | "AssociationExecutionDoesNotExist"
         | "InvocationDoesNotExist"
         | "InvalidInstanceId"
         | "ResourceNotFound"

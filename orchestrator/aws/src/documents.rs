@@ -58,7 +58,12 @@ impl Package<'_> {
         let mut view = match versions(reach, &self.name).await {
             // Reading single versions of a shared document needs fewer rights than listing them.
             Err(failure) if failure.class == Class::Denied && self.is_shared && !self.wanted.is_empty() => {
-                PackageView { name: self.name.clone(), versions: BTreeMap::new(), default_version: None }
+                PackageView {
+                    name: self.name.clone(),
+                    versions: BTreeMap::new(),
+                    default_version: None,
+                    associations: None,
+                }
             }
             listed => listed?,
         };
@@ -79,7 +84,12 @@ impl Package<'_> {
 /// The version list, without contents. A package that is not there or not shared has no versions.
 async fn versions(reach: &Reach, name: &str) -> Result<PackageView, Failure> {
     const OPERATION: &str = "ListDocumentVersions";
-    let mut view = PackageView { name: name.to_owned(), versions: BTreeMap::new(), default_version: None };
+    let mut view = PackageView {
+        name: name.to_owned(),
+        versions: BTreeMap::new(),
+        default_version: None,
+        associations: None,
+    };
     let mut pages = Pages::of(OPERATION);
     loop {
         let call = reach.ssm.list_document_versions().name(name).max_results(PAGE);

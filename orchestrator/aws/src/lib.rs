@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod alarms;
+mod associations;
 mod bucket;
 mod classify;
 mod client;

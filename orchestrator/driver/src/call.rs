@@ -20,6 +20,10 @@ pub(crate) enum Family {
     Send,
     /// `CancelCommand`.
     Cancel,
+    /// Calls that change associations and documents.
+    Association,
+    /// Calls that follow associations.
+    Executions,
     /// `ListCommands`.
     List,
     /// `ListCommandInvocations`.
@@ -42,7 +46,7 @@ pub(crate) enum Family {
 
 impl Family {
     fn changes_something(self) -> bool {
-        matches!(self, Self::Send | Self::Cancel)
+        matches!(self, Self::Send | Self::Cancel | Self::Association)
     }
 }
 

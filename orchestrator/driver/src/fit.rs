@@ -137,7 +137,7 @@ impl Fit<'_> {
             Action::Uninstall { version } => version.is_none_or(|version| self.version(version)),
             Action::Reinstall { version } => self.version(*version),
             Action::Ask { gate, scope } => self.gate(Which::Planned(*gate), *scope),
-            Action::Prove | Action::Cancel { .. } => true,
+            Action::Prove | Action::Cancel { .. } | Action::Errand(_) => true,
         };
         is_known && self.site(intent.site) && self.nodes(&intent.nodes)
     }

@@ -2,6 +2,7 @@
 
 use crate::call::{Family, Line};
 use crate::crash::{self, CrashAt, Point};
+use crate::follow::{Followed, joined};
 use crate::shape;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -11,8 +12,9 @@ use wavetrain_model::id::{CommandId, GateIndex, IntentId, NodeId, NodeIndex, Rol
 use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::limit::NODES_PER_COMMAND;
 use wavetrain_model::plan::Plan;
+use wavetrain_model::spec::{Dispatch, Dispatched};
 use wavetrain_model::time::Timestamp;
-use wavetrain_ports::distributor::{Invocation, Listing, Sent};
+use wavetrain_ports::distributor::{Command, Invocation, Listing, Sent};
 use wavetrain_ports::failure::{Class, Failure};
 use wavetrain_ports::signals::Signals;
 
@@ -51,6 +53,11 @@ impl Hands {
         let id = intent.id;
         let answer = match &intent.action {
             Action::Cancel { command, .. } => self.cancel(&intent, command, &off).await,
+            Action::Errand(errand) => self.errand(&intent, errand, &off).await,
+            Action::Install { max_errors, .. } => match &self.plan.spec.dispatch {
+                Dispatch::Association(settings) => self.associate(&intent, *max_errors, settings, &off).await,
+                Dispatch::Command => self.send(&intent, &off).await,
+            },
             _ => self.send(&intent, &off).await,
         };
         Outcome::Performed { intent: id, answer }
@@ -73,6 +80,28 @@ impl Hands {
         Some(answer_to_send(&self.plan, intent, sent))
     }
 
+    /// Makes the association that carries out an install.
+    async fn associate(
+        &self,
+        intent: &Intent,
+        max_errors: u32,
+        settings: &Dispatched,
+        off: &CancellationToken,
+    ) -> Option<Answer> {
+        let definition = shape::batch(&self.plan, &self.rollout, intent, max_errors, settings);
+        let _place = self.line.admit(intent.site, Family::Association, off).await?;
+        crash::point(self.crash_at, Point::AfterIntent, intent.id.0);
+        let site = &self.plan.sites[intent.site.at()].site;
+        let made = self.line.cloud.create_association(site, &definition).await;
+        crash::point(self.crash_at, Point::AfterCall, intent.id.0);
+        let failure = match &made {
+            Sent::Refused(failure) | Sent::Unknown(failure) => Some(failure),
+            Sent::Accepted { .. } | Sent::InvalidNodes { .. } => None,
+        };
+        self.line.learn(intent.site, Family::Association, failure);
+        Some(answer_to_send(&self.plan, intent, made))
+    }
+
     async fn cancel(&self, intent: &Intent, command: &CommandId, off: &CancellationToken) -> Option<Answer> {
         let _place = self.line.admit(intent.site, Family::Cancel, off).await?;
         crash::point(self.crash_at, Point::AfterIntent, intent.id.0);
@@ -83,13 +112,34 @@ impl Hands {
     }
 
     /// Lists a site's commands for their counters.
-    pub(crate) async fn list(self, site: SiteIndex, since: Timestamp, limit: usize) -> Outcome {
-        Outcome::Listed { site, listing: self.commands(site, since, limit).await }
+    pub(crate) async fn list(
+        self,
+        site: SiteIndex,
+        since: Timestamp,
+        limit: usize,
+        followed: Vec<Followed>,
+    ) -> Outcome {
+        // Where nothing but associations is followed, no command is asked for.
+        let listing = if limit == 0 {
+            Some(Ok(Listing { commands: Vec::new(), complete: true }))
+        } else {
+            self.commands(site, since, limit).await
+        };
+        if followed.is_empty() {
+            return Outcome::Listed { site, listing };
+        }
+        let counters = self.counters(site, &followed).await;
+        Outcome::Listed { site, listing: both(listing, counters) }
     }
 
     /// Lists a site's commands for their markers.
     pub(crate) async fn search(self, site: SiteIndex, since: Timestamp, limit: usize) -> Outcome {
-        Outcome::Searched { site, listing: self.commands(site, since, limit).await }
+        let listing = self.commands(site, since, limit).await;
+        if self.plan.spec.dispatch.is_command() {
+            return Outcome::Searched { site, listing };
+        }
+        let marked = self.marked(site).await;
+        Outcome::Searched { site, listing: both(listing, marked) }
     }
 
     /// Asks a site for next to nothing.
@@ -115,13 +165,33 @@ impl Hands {
     }
 
     /// Reads one command's invocations.
-    pub(crate) async fn read(self, site: SiteIndex, intent: IntentId, command: CommandId) -> Outcome {
+    pub(crate) async fn read(
+        self,
+        site: SiteIndex,
+        intent: IntentId,
+        command: CommandId,
+        followed: Option<Followed>,
+    ) -> Outcome {
+        if let Some(followed) = followed {
+            return Outcome::Read { site, intent, rows: self.rows(site, &followed).await };
+        }
         let Some(_place) = self.line.admit(site, Family::Read, &self.line.closing).await else {
             return Outcome::Read { site, intent, rows: None };
         };
         let rows = self.line.cloud.invocations(&self.plan.sites[site.at()].site, &command).await;
         self.line.learn(site, Family::Read, rows.as_ref().err());
         Outcome::Read { site, intent, rows: Some(rows) }
+    }
+}
+
+/// Two listings as one, which fails if either does.
+fn both(
+    listing: Option<Result<Listing, Failure>>,
+    more: Option<Result<Vec<Command>, Failure>>,
+) -> Option<Result<Listing, Failure>> {
+    match (listing?, more?) {
+        (Ok(listing), Ok(more)) => Some(Ok(joined(listing, more))),
+        (Err(failure), _) | (_, Err(failure)) => Some(Err(failure)),
     }
 }
 

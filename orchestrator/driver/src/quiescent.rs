@@ -50,6 +50,10 @@ fn is_going_on(state: &State, open: &OpenIntent) -> bool {
             | Action::Prove
             | Action::Ask { .. }
             | Action::Cancel { .. } => !stops_everything(state),
+            // Under a hold of its own it waits for a person; under another one it is about to be repeated.
+            Action::Errand(_) => {
+                !stops_everything(state) && state.hold(Kind::Errand(open.intent.site)).is_none()
+            }
         },
     }
 }

@@ -1,10 +1,12 @@
 //! Intent → the order that AWS gets. Pure.
 
+use std::collections::BTreeMap;
+use wavetrain_model::association::{Definition, Target};
 use wavetrain_model::fleet::Platform;
-use wavetrain_model::id::{GateIndex, RolloutId, marker};
+use wavetrain_model::id::{GateIndex, RolloutId, SiteIndex, association_name, marker};
 use wavetrain_model::intent::{Action, Intent};
 use wavetrain_model::plan::Plan;
-use wavetrain_model::spec::{Check, InstallMode, ProbeCheck};
+use wavetrain_model::spec::{Check, Dispatched, InstallMode, ProbeCheck};
 use wavetrain_ports::distributor::{Job, Order};
 
 /// The command that carries out an intent. Refused with a sentence if the plan does not allow it to be written.
@@ -38,7 +40,9 @@ pub(crate) fn order(plan: &Plan, rollout: &RolloutId, intent: &Intent) -> Result
         }
         Action::Survey { .. } | Action::Verify { .. } | Action::Prove => (probe(plan, intent)?, None),
         Action::Ask { gate, .. } => (ask(plan, intent, check_of(plan, *gate)?)?, None),
-        Action::Cancel { .. } => return Err("a cancel is not a command of its own".to_owned()),
+        Action::Cancel { .. } | Action::Errand(_) => {
+            return Err(format!("to {} is not a command of its own", intent.action.word()));
+        }
     };
     Ok(Order {
         job,
@@ -66,6 +70,66 @@ fn ask(plan: &Plan, intent: &Intent, check: &ProbeCheck) -> Result<Job, String> 
     let platform = plan.platform_of(*first);
     let command = check.script(platform).ok_or_else(|| format!("the gate has no probe for {platform}"))?;
     Ok(Job::Script { platform, command: command.to_owned() })
+}
+
+/// The association that carries out an install: its batch, under a name by which it is found again.
+pub(crate) fn batch(
+    plan: &Plan,
+    rollout: &RolloutId,
+    intent: &Intent,
+    max_errors: u32,
+    settings: &Dispatched,
+) -> Definition {
+    let ids = intent.nodes.iter().map(|node| plan.nodes[node.at()].id.as_str().to_owned());
+    Definition {
+        name: association_name(rollout, intent.id),
+        parameters: parameters(plan, intent.site),
+        targets: vec![Target { key: "InstanceIds".to_owned(), values: ids.collect() }],
+        schedule: settings.schedule.clone(),
+        compliance_severity: settings.compliance_severity.clone(),
+        max_concurrency: Some(intent.nodes.len().max(1).to_string()),
+        max_errors: Some(max_errors.to_string()),
+        output: settings.output.clone(),
+    }
+}
+
+/// The association of `finish` in a site.
+pub(crate) fn keeping(plan: &Plan, site: SiteIndex) -> Option<Definition> {
+    let keeping = plan.spec.finish.association.as_ref()?;
+    Some(Definition {
+        name: keeping.name.clone(),
+        parameters: parameters(plan, site),
+        targets: keeping.targets.clone(),
+        schedule: Some(keeping.schedule.clone()),
+        compliance_severity: keeping.compliance_severity.clone(),
+        max_concurrency: Some(keeping.max_concurrency.clone()),
+        max_errors: Some(keeping.max_errors.clone()),
+        output: keeping.output.clone(),
+    })
+}
+
+fn parameters(plan: &Plan, site: SiteIndex) -> BTreeMap<String, String> {
+    let package = &plan.spec.package;
+    let mode = match package.install {
+        InstallMode::Reinstall => "Uninstall and reinstall",
+        InstallMode::InPlace => "In-place update",
+    };
+    let mut parameters = BTreeMap::from([
+        ("action".to_owned(), "Install".to_owned()),
+        ("installationType".to_owned(), mode.to_owned()),
+        ("name".to_owned(), plan.sites[site.at()].package.clone()),
+        ("version".to_owned(), package.version.clone()),
+    ]);
+    if !package.arguments.is_empty() {
+        // A `StringMap` parameter travels as JSON text.
+        let arguments: serde_json::Value = package
+            .arguments
+            .iter()
+            .map(|(key, value)| (key.clone(), serde_json::Value::from(value.as_str())))
+            .collect();
+        parameters.insert("additionalArguments".to_owned(), arguments.to_string());
+    }
+    parameters
 }
 
 fn probe(plan: &Plan, intent: &Intent) -> Result<Job, String> {

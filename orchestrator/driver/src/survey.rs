@@ -1,5 +1,7 @@
 //! The fleet as every site shows it, before there is a plan.
 
+mod associations;
+
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -86,8 +88,14 @@ async fn ask(
     cloud.check_documents(site, &documents(package)).await?;
     let look_into_files = package.install == InstallMode::InPlace;
     let wanted = std::slice::from_ref(&package.version);
-    let view = cloud.package(site, &package.name, &package.owner, wanted, look_into_files).await?;
-    let nodes = cloud.nodes(site, index, questions).await?;
+    let mut view = cloud.package(site, &package.name, &package.owner, wanted, look_into_files).await?;
+    let mut found = associations::of_package(cloud, site, package).await?;
+    let all = associations::questions(questions, found.as_deref().unwrap_or_default());
+    let mut nodes = cloud.nodes(site, index, &all).await?;
+    if let Some(found) = &mut found {
+        associations::resolve(found, &all, questions.len(), &mut nodes);
+    }
+    view.associations = found;
     Ok((nodes, view))
 }
 

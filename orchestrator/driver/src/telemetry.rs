@@ -46,6 +46,7 @@ pub fn is_decision(event: &Event) -> bool {
         | Event::GuardrailsAdded { .. }
         | Event::Rejected { .. }
         | Event::Reported { .. }
+        | Event::CarriedOut { .. }
         | Event::RollbackDecided { .. }
         | Event::NotRestored { .. }
         | Event::Retried { .. }
@@ -119,7 +120,8 @@ fn wave_of(action: &Action) -> Option<WaveIndex> {
         | Action::Reinstall { .. }
         | Action::Prove
         | Action::Ask { scope: Scope::Guard, .. }
-        | Action::Cancel { .. } => None,
+        | Action::Cancel { .. }
+        | Action::Errand(_) => None,
     }
 }
 
@@ -284,6 +286,8 @@ fn work(plan: &Plan, event: &Event) -> String {
             format!("{} may have been sent and are looked for: {reason}", intent_list(intents))
         }
         Event::Cleared { intent } => format!("intent {intent}: was never sent"),
+        Event::CarriedOut { note, done: true, .. } => note.clone(),
+        Event::CarriedOut { note, done: false, .. } => format!("given up: {note}"),
         Event::Settled { intents } => format!("{} settled", intent_list(intents)),
         Event::Surveyed { before, nodes, .. } => {
             format!("{} had {}", count(nodes.len(), "node"), before_text(plan, *before))
@@ -317,6 +321,9 @@ fn work(plan: &Plan, event: &Event) -> String {
 }
 
 fn intended(plan: &Plan, intent: &Intent) -> String {
+    if let Action::Errand(errand) = &intent.action {
+        return format!("intent {} to {} in {}", intent.id, errand.word(), site_name(plan, intent.site));
+    }
     let wave = wave_of(&intent.action).map(|wave| format!("wave {}: ", plan.wave_name(wave)));
     format!(
         "{}intent {} to {} {} in {}",
@@ -368,6 +375,7 @@ fn hold(plan: &Plan, kind: Kind) -> String {
         Kind::Gate(Which::Planned(gate), _) => format!("gate {}", plan.spec.gates[gate.at()].name),
         Kind::Site(site) => format!("{} could not be reached", site_name(plan, site)),
         Kind::Refused(site) => format!("a request was refused in {}", site_name(plan, site)),
+        Kind::Errand(site) => format!("State Manager or the document in {}", site_name(plan, site)),
         Kind::Twice => "one intent was sent twice".to_owned(),
     }
 }

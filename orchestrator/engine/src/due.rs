@@ -9,13 +9,13 @@ mod wake;
 
 use crate::decide::answer::{patience, silent_since};
 use crate::decide::ask;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::gate::{Scope, Window};
-use wavetrain_model::hold::Kind;
+use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{GateIndex, IntentId, NodeIndex, SiteIndex};
-use wavetrain_model::intent::{Action, Intent};
+use wavetrain_model::intent::{Action, Errand, Intent};
 use wavetrain_model::plan::Plan;
-use wavetrain_model::state::{Phase, Progress, State};
+use wavetrain_model::state::{OpenIntent, Phase, Progress, State};
 use wavetrain_model::time::{Seconds, Timestamp};
 
 /// What should be in flight, and when to look again.
@@ -79,11 +79,13 @@ pub fn due(plan: &Plan, state: &State, now: Timestamp) -> Due {
         restore::steps(plan, state, now, &mut drafts);
     }
     if state.phase != Phase::Running {
-        restore::cancels(state, &mut drafts);
+        restore::cancels(plan, state, &mut drafts);
     }
     measure::gates(plan, state, now, &mut due, &mut drafts);
+    let outstanding = crate::errands::outstanding(plan, state);
+    errands(state, &outstanding, &mut drafts);
     due.intents = drafts.intents;
-    open_intents(plan, state, now, installs, &mut due);
+    open_intents(plan, state, now, installs, &outstanding, &mut due);
     wake::times(plan, state, now, &mut due);
     due
 }
@@ -122,10 +124,76 @@ fn is_held(state: &State, site: SiteIndex) -> bool {
         || state.hold(Kind::Site(site)).is_some() && state.open.values().any(|open| open.intent.site == site)
 }
 
+/// Whether a hold lets an errand begin. Removing goes on under all but an emergency stop, as a rollback does.
+fn may_run(state: &State, errand: &Errand) -> bool {
+    let is_forward = matches!(errand, Errand::Pause | Errand::MakeDefault | Errand::Keep);
+    let is_stopped = |hold: &Hold| {
+        if is_forward { hold.kind.stops_installs() } else { hold.kind.stops_rollback() }
+    };
+    !state.holds.iter().any(is_stopped)
+}
+
+/// New errands: those outstanding that are not on their way.
+fn errands(state: &State, outstanding: &[(SiteIndex, Errand)], drafts: &mut Drafts) {
+    if outstanding.is_empty() {
+        return;
+    }
+    let open = state.open.values().filter_map(|open| match &open.intent.action {
+        Action::Errand(errand) => Some((open.intent.site, errand.key())),
+        _ => None,
+    });
+    let open: BTreeSet<(SiteIndex, Errand)> = open.collect();
+    for (site, errand) in outstanding {
+        let is_open = open.contains(&(*site, errand.key()));
+        if !is_open && may_run(state, errand) && state.hold(Kind::Errand(*site)).is_none() {
+            drafts.push(Action::Errand(errand.clone()), *site, Vec::new());
+        }
+    }
+}
+
+fn open_errand(
+    state: &State,
+    now: Timestamp,
+    open: &OpenIntent,
+    errand: &Errand,
+    outstanding: &[(SiteIndex, Errand)],
+    due: &mut Due,
+) {
+    let site = open.intent.site;
+    let is_wanted = outstanding.iter().any(|(at, wanted)| *at == site && wanted.key() == errand.key())
+        && may_run(state, errand);
+    match open.progress {
+        Progress::Recorded if !is_wanted => due.revoke.push(open.intent.id),
+        Progress::Deferred { until } if is_wanted && state.hold(Kind::Errand(site)).is_none() => {
+            if until <= now {
+                due.perform.push(open.intent.id);
+            } else {
+                due.look_again(until);
+            }
+        }
+        // Marked so while it is repeated, in case the process dies meanwhile.
+        Progress::Recorded
+        | Progress::Deferred { .. }
+        | Progress::Uncertain { .. }
+        | Progress::Sent { .. } => {}
+    }
+}
+
 /// What is to be done about intents that are not settled.
-fn open_intents(plan: &Plan, state: &State, now: Timestamp, installs: bool, due: &mut Due) {
+fn open_intents(
+    plan: &Plan,
+    state: &State,
+    now: Timestamp,
+    installs: bool,
+    outstanding: &[(SiteIndex, Errand)],
+    due: &mut Due,
+) {
     for open in state.open.values() {
         let id = open.intent.id;
+        if let Action::Errand(errand) = &open.intent.action {
+            open_errand(state, now, open, errand, outstanding, due);
+            continue;
+        }
         let is_install = matches!(open.intent.action, Action::Install { .. } | Action::Survey { .. });
         let is_ask = matches!(open.intent.action, Action::Ask { .. });
         let asks = state.phase == Phase::Running && !stops_everything(state);

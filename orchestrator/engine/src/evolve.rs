@@ -10,17 +10,18 @@ use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::fleet::Platform;
 use wavetrain_model::gate::{Evidence, Probed, Scope, Verdict, Which};
 use wavetrain_model::hold::{Hold, Kind};
-use wavetrain_model::id::{GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
-use wavetrain_model::intent::{Action, Intent};
+use wavetrain_model::id::{AssociationId, CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
+use wavetrain_model::intent::{Action, Errand, Intent};
 use wavetrain_model::limit::NODES_PER_COMMAND;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Bug;
 use wavetrain_model::spec::Gate;
 use wavetrain_model::state::{
-    GateRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, Round, State, WavePhase,
+    Carrying, GateRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, Round, State,
+    WavePhase,
 };
-use wavetrain_model::time::Timestamp;
+use wavetrain_model::time::{Seconds, Timestamp};
 
 /// Folds one fact into the state. Total; used live and in replay; never decides.
 pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
@@ -43,6 +44,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         Event::WaveFailed { wave } => state.waves[wave.at()].phase = WavePhase::Failed { at },
         Event::Intended { intent } => intend(plan, state, intent, at),
         Event::Sent { intent, command, .. } => {
+            carry(plan, state, *intent, command);
             progress(state, *intent, Progress::Sent { command: command.clone(), at });
         }
         Event::Deferred { intent, until, .. } => defer(state, *intent, *until),
@@ -53,6 +55,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         }
         Event::Cleared { intent } => progress(state, *intent, Progress::Deferred { until: at }),
         Event::Settled { intents } => settle(plan, state, intents, at),
+        Event::CarriedOut { intent, done, note } => carried_out(state, *intent, *done, note),
         Event::Surveyed { intent, before, nodes } => {
             node::surveyed(plan, state, *before, nodes);
             answered(state, Some(*intent), nodes);
@@ -133,6 +136,12 @@ fn start(state: &mut State, entry: &Entry) {
 fn recover(plan: &Plan, state: &mut State, at: Timestamp) {
     state.taken_up_at = at;
     for open in state.open.values_mut() {
+        if let Action::Errand(errand) = &open.intent.action {
+            // May be repeated without a search, except that what was made just now may not be listed by its name yet.
+            let pause = if *errand == Errand::Keep { plan.spec.api.settle } else { Seconds(0) };
+            open.progress = Progress::Deferred { until: at.plus(pause) };
+            continue;
+        }
         if matches!(open.progress, Progress::Recorded | Progress::Uncertain { .. }) {
             let resent = plan.has(Bug::ResendWithoutAdopting);
             open.progress =
@@ -180,6 +189,28 @@ fn note_duration(state: &mut State, intent: IntentId, nodes: usize, at: Timestam
         let seconds = at.since(*sent).0;
         let step = seconds.div_ceil(INSTALL_STEP_SECONDS).saturating_mul(INSTALL_STEP_SECONDS);
         *state.waves[wave.at()].install_seconds.entry(step).or_default() += nodes as u32;
+    }
+}
+
+/// An install that an association carries out: it must be removed, whatever becomes of the install.
+fn carry(plan: &Plan, state: &mut State, intent: IntentId, command: &CommandId) {
+    let Some(open) = state.open.get(&intent) else { return };
+    if matches!(open.intent.action, Action::Install { .. }) && !plan.spec.dispatch.is_command() {
+        let carrying = Carrying { site: open.intent.site, association: AssociationId::new(command.as_str()) };
+        state.errands.carrying.insert(intent, carrying);
+    }
+}
+
+fn carried_out(state: &mut State, intent: IntentId, done: bool, note: &str) {
+    let Some(open) = state.open.remove(&intent) else { return };
+    let Action::Errand(errand) = open.intent.action else { return };
+    if let Errand::Remove { of, .. } = errand {
+        state.errands.carrying.remove(&of);
+    } else {
+        state.errands.done.insert((open.intent.site, errand));
+    }
+    if !done {
+        state.errands.exceptions.push(note.to_owned());
     }
 }
 
@@ -268,6 +299,10 @@ fn intend(plan: &Plan, state: &mut State, intent: &Intent, at: Timestamp) {
         | Action::Reinstall { .. }
         | Action::Prove => node::begin(plan, state, intent),
         Action::Ask { gate, scope } => join_round(state, *gate, *scope, &intent.nodes, at),
+        Action::Errand(Errand::Remove { .. }) => {}
+        Action::Errand(errand) => {
+            state.errands.begun.insert((intent.site, errand.clone()));
+        }
     }
     let open = OpenIntent {
         intent: intent.clone(),

@@ -204,6 +204,11 @@ pub enum Answer {
     },
     /// A cancel was carried out (or was not needed any more).
     CancelDone,
+    /// An errand was carried out (or there was nothing to do).
+    CarriedOut {
+        /// What was found or done, one sentence.
+        note: String,
+    },
 }
 
 /// What can be done about a failed call.

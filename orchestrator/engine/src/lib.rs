@@ -7,6 +7,7 @@
 
 pub mod decide;
 pub mod due;
+pub mod errands;
 pub mod evolve;
 pub(crate) mod gate;
 pub mod guardrail;

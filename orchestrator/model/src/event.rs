@@ -119,6 +119,15 @@ pub enum Event {
         /// Intents.
         intents: Vec<IntentId>,
     },
+    /// An errand is over.
+    CarriedOut {
+        /// Intent.
+        intent: IntentId,
+        /// False: given up, and a person must see to it.
+        done: bool,
+        /// What was found or done, one sentence.
+        note: String,
+    },
     /// The probe told what is on these nodes before they are touched.
     Surveyed {
         /// By which intent.
@@ -392,6 +401,7 @@ impl Event {
             Self::Uncertain { .. } => "uncertain",
             Self::Cleared { .. } => "cleared",
             Self::Settled { .. } => "settled",
+            Self::CarriedOut { .. } => "carried_out",
             Self::Surveyed { .. } => "surveyed",
             Self::Installed { .. } => "installed",
             Self::Requeued { .. } => "requeued",

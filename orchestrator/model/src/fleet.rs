@@ -1,5 +1,6 @@
 //! A fleet as observed: what discovery brings back before a plan is made.
 
+use crate::association::Found;
 use crate::id::{AccountId, Digest, NodeId, Region, SiteIndex, TagMatchIndex};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -152,6 +153,9 @@ pub struct PackageView {
     pub versions: BTreeMap<String, VersionView>,
     /// VersionName of the default version.
     pub default_version: Option<String>,
+    /// Associations of the package that lie there already; None: nobody could or would look.
+    #[serde(default)]
+    pub associations: Option<Vec<Found>>,
 }
 
 /// One version of the package in one site.

@@ -25,6 +25,8 @@ pub enum Kind {
     Refused(SiteIndex),
     /// A guardrail keeps a wave from opening.
     Guardrail(WaveIndex),
+    /// An errand in a site (an association, the default version) cannot be done as it is.
+    Errand(SiteIndex),
     /// Two commands were found for one intent: somebody else is running this rollout.
     Twice,
 }
@@ -52,9 +54,12 @@ impl Kind {
     pub fn stops_installs(self) -> bool {
         match self {
             Self::Operator | Self::Emergency | Self::Gate(..) | Self::Twice => true,
-            Self::Approval(_) | Self::SignOff(..) | Self::Guardrail(_) | Self::Site(_) | Self::Refused(_) => {
-                false
-            }
+            Self::Approval(_)
+            | Self::SignOff(..)
+            | Self::Guardrail(_)
+            | Self::Site(_)
+            | Self::Refused(_)
+            | Self::Errand(_) => false,
         }
     }
 
@@ -67,6 +72,8 @@ impl Kind {
     pub fn site(self) -> Option<SiteIndex> {
         match self {
             Self::Site(site) | Self::Refused(site) => Some(site),
+            // Everything else goes on there.
+            Self::Errand(_) => None,
             Self::Operator
             | Self::Emergency
             | Self::Approval(_)

@@ -57,6 +57,10 @@ text_id! {
     CommandId
 }
 text_id! {
+    /// What `CreateAssociation` returned: the id of one State Manager association.
+    AssociationId
+}
+text_id! {
     /// Lower-case hex SHA-256.
     Digest
 }
@@ -126,4 +130,16 @@ impl fmt::Display for IntentId {
 /// Shape: `wavetrain <rollout id> <intent>`; with a UUID at most 68 of the 100 characters that SSM allows.
 pub fn marker(rollout: &RolloutId, intent: IntentId) -> String {
     format!("wavetrain {rollout} {intent}")
+}
+
+/// The `AssociationName` by which an association is found again after a crash: the marker in the letters that SSM allows there.
+pub fn association_name(rollout: &RolloutId, intent: IntentId) -> String {
+    format!("wavetrain.{rollout}.{intent}")
+}
+
+/// The marker that an association's name stands for; None for associations that are none of ours.
+pub fn marker_of_association(name: &str) -> Option<String> {
+    let (rollout, intent) = name.strip_prefix("wavetrain.")?.rsplit_once('.')?;
+    let intent = intent.parse().ok().map(IntentId)?;
+    Some(marker(&RolloutId::new(rollout), intent))
 }

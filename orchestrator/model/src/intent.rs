@@ -1,7 +1,9 @@
 //! Effects, recorded before they are carried out.
 
 use crate::gate::Scope;
-use crate::id::{CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
+use crate::id::{
+    AssociationId, CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex,
+};
 use serde::{Deserialize, Serialize};
 
 /// One command we promised to send: at most 50 nodes of one site (probes: and of one platform).
@@ -64,6 +66,61 @@ pub enum Action {
         /// Its command.
         command: CommandId,
     },
+    /// About State Manager or the package's document: harmless to repeat, and no command to nodes.
+    Errand(Errand),
+}
+
+/// Something that is to be so in a site, whether or not it is already.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Errand {
+    /// The association that carried an install is gone.
+    Remove {
+        /// The install.
+        of: IntentId,
+        /// Its association.
+        association: AssociationId,
+        /// Whether what it began and has not ended is cancelled first.
+        stop: bool,
+    },
+    /// The association that keeps nodes on an earlier version applies to no node.
+    Pause,
+    /// It is as it was before.
+    Unpause,
+    /// The version is the package's default in this site's Region.
+    MakeDefault,
+    /// The default is what it was before.
+    UnmakeDefault,
+    /// The association of `finish` keeps nodes on the version.
+    Keep,
+    /// It does not any more.
+    Unkeep,
+}
+
+impl Errand {
+    /// The same for two errands that bring about the same: whether something is cancelled on the way does not matter.
+    #[must_use]
+    pub fn key(&self) -> Self {
+        match self {
+            Self::Remove { of, association, .. } => {
+                Self::Remove { of: *of, association: association.clone(), stop: false }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The word in logs and tables.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Remove { .. } => "remove association",
+            Self::Pause => "pause association",
+            Self::Unpause => "resume association",
+            Self::MakeDefault => "make default",
+            Self::UnmakeDefault => "restore default",
+            Self::Keep => "keep by association",
+            Self::Unkeep => "stop keeping by association",
+        }
+    }
 }
 
 impl Action {
@@ -75,7 +132,8 @@ impl Action {
             | Self::Verify { .. }
             | Self::Prove
             | Self::Ask { .. }
-            | Self::Cancel { .. } => false,
+            | Self::Cancel { .. }
+            | Self::Errand(_) => false,
         }
     }
 
@@ -87,7 +145,8 @@ impl Action {
             | Self::Uninstall { .. }
             | Self::Reinstall { .. }
             | Self::Ask { .. }
-            | Self::Cancel { .. } => false,
+            | Self::Cancel { .. }
+            | Self::Errand(_) => false,
         }
     }
 
@@ -102,6 +161,7 @@ impl Action {
             Self::Prove => "prove",
             Self::Ask { .. } => "ask",
             Self::Cancel { .. } => "cancel",
+            Self::Errand(errand) => errand.word(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod approval;
+pub mod association;
 pub mod diagnostic;
 pub mod event;
 pub mod expression;

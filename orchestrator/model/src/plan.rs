@@ -3,6 +3,7 @@
 //! Immutable and complete: execution has no choice left about which node belongs to which wave. Equal inputs give equal
 //! bytes, so [`Plan::digest`] names a plan.
 
+use crate::association::Paused;
 use crate::fleet::{Architecture, Platform, Site, TagMatch};
 use crate::guardrail::Guardrail;
 use crate::id::{BatchIndex, Digest, NodeId, NodeIndex, SiteIndex, StratumIndex, VersionIndex, WaveIndex};
@@ -48,6 +49,9 @@ pub struct Plan {
     /// What the rollout is held against, frozen: nobody can go on without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guardrails: Vec<Guardrail>,
+    /// Associations that rest while the rollout runs, and are taken over by its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<Paused>,
     /// A bug on purpose; none outside the tests of the tests, and then not part of the stored form.
     #[serde(default, skip_serializing_if = "Planted::is_none")]
     pub planted: Planted,

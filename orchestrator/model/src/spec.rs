@@ -2,8 +2,9 @@
 //!
 //! Built by `wavetrain-spec` from YAML; frozen into the [`crate::plan::Plan`].
 
+use crate::association::{Output, Target};
 use crate::guardrail::Used;
-use crate::id::{AccountId, Region, WaveIndex};
+use crate::id::{AccountId, AssociationId, Region, WaveIndex};
 use crate::quantity::{Amount, Percent};
 use crate::time::Seconds;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,15 @@ pub struct Rollout {
     /// How nodes are shown in SSM's compliance; None: they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_compliance: Option<Publication>,
+    /// How installs reach the nodes.
+    #[serde(default, skip_serializing_if = "Dispatch::is_command")]
+    pub dispatch: Dispatch,
+    /// What happens once the last wave has passed.
+    #[serde(default, skip_serializing_if = "Finish::is_nothing")]
+    pub finish: Finish,
+    /// Associations of the package that may stay although they bring nodes to another version.
+    #[serde(default, skip_serializing_if = "Allowed::is_none")]
+    pub allow_associations: Allowed,
 }
 
 /// One compliance item for each touched node: whether it has the version that it should have.
@@ -52,6 +62,99 @@ pub struct Publication {
     pub kind: String,
     /// `Severity`.
     pub severity: String,
+}
+
+/// How installs reach the nodes. Probes and rollbacks are commands in any case: they need an order that only commands keep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Dispatch {
+    /// One `SendCommand` per batch.
+    #[default]
+    Command,
+    /// One State Manager association per batch, deleted once the batch is over.
+    Association(Dispatched),
+}
+
+impl Dispatch {
+    /// Whether installs are commands.
+    pub fn is_command(&self) -> bool {
+        *self == Self::Command
+    }
+}
+
+/// What the associations of batches are like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Dispatched {
+    /// `ComplianceSeverity`.
+    pub compliance_severity: Option<String>,
+    /// `ScheduleExpression`; None: applied once.
+    pub schedule: Option<String>,
+    /// `OutputLocation`.
+    pub output: Option<Output>,
+}
+
+/// What happens once the last wave has passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Finish {
+    /// Whether the version becomes the package's default in its owner's account, in every Region.
+    pub default_version: bool,
+    /// The association that keeps nodes on the version.
+    pub association: Option<Keeping>,
+}
+
+impl Finish {
+    /// Whether nothing is to be done.
+    pub fn is_nothing(&self) -> bool {
+        !self.default_version && self.association.is_none()
+    }
+}
+
+/// The association that keeps nodes, also those that come later, on the verified version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keeping {
+    /// `AssociationName`, by which it is found again.
+    pub name: String,
+    /// `ScheduleExpression`.
+    pub schedule: String,
+    /// `Targets`.
+    pub targets: Vec<Target>,
+    /// `ComplianceSeverity`.
+    pub compliance_severity: Option<String>,
+    /// `MaxConcurrency`.
+    pub max_concurrency: String,
+    /// `MaxErrors`.
+    pub max_errors: String,
+    /// `OutputLocation`.
+    pub output: Option<Output>,
+}
+
+/// Associations that may stay although they fight the rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Allowed {
+    /// None.
+    #[default]
+    None,
+    /// Every one.
+    All,
+    /// These.
+    Ids(Vec<AssociationId>),
+}
+
+impl Allowed {
+    /// Whether none may stay.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// Whether this one may stay.
+    pub fn has(&self, id: &AssociationId) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Ids(ids) => ids.contains(id),
+        }
+    }
 }
 
 /// The Distributor package and the chosen version.

@@ -6,13 +6,15 @@ use crate::approval::Given;
 use crate::gate::{Evidence, Probed, Scope, Verdict, Which};
 use crate::guardrail::{Decision, Guardrail};
 use crate::hold::{Hold, Kind};
-use crate::id::{CommandId, Digest, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex};
-use crate::intent::Intent;
+use crate::id::{
+    AssociationId, CommandId, Digest, GateIndex, IntentId, NodeIndex, SiteIndex, VersionIndex, WaveIndex,
+};
+use crate::intent::{Errand, Intent};
 use crate::outcome::Outcome;
 use crate::plan::{Before, Plan, Source};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Version of the stored snapshots; another version is ignored and the events are replayed.
 pub const SNAPSHOT_VERSION: u16 = 4;
@@ -73,6 +75,9 @@ pub struct State {
     /// Looks of gates whose probes are on their way.
     #[serde(default)]
     pub rounds: Vec<Round>,
+    /// Associations and errands.
+    #[serde(default)]
+    pub errands: Errands,
     /// Evidence of failed nodes, the first few hundred.
     pub notes: BTreeMap<NodeIndex, String>,
     /// Guardrails added since the start; their indices follow those of the plan.
@@ -113,6 +118,40 @@ pub struct Refusal {
 
 /// Most notes kept in a state; the log has them all.
 pub const NOTES_KEPT: usize = 500;
+
+/// What became of errands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Errands {
+    /// Associations that carried an install and are not known to be gone, by that install's intent.
+    pub carrying: BTreeMap<IntentId, Carrying>,
+    /// Errands that were promised at least once: perhaps done.
+    pub begun: BTreeSet<(SiteIndex, Errand)>,
+    /// Errands that are over, [`Errand::Remove`] apart.
+    pub done: BTreeSet<(SiteIndex, Errand)>,
+    /// What a person must see to, one sentence each.
+    pub exceptions: Vec<String>,
+}
+
+impl Errands {
+    /// Whether it was promised.
+    pub fn has_begun(&self, site: SiteIndex, errand: &Errand) -> bool {
+        self.begun.contains(&(site, errand.clone()))
+    }
+
+    /// Whether it is over.
+    pub fn is_done(&self, site: SiteIndex, errand: &Errand) -> bool {
+        self.done.contains(&(site, errand.clone()))
+    }
+}
+
+/// An association that carried an install.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carrying {
+    /// Where.
+    pub site: SiteIndex,
+    /// Which.
+    pub association: AssociationId,
+}
 
 /// Where a rollout stands. Being held is not a phase: a hold lies over any of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -545,6 +584,7 @@ impl State {
             install_accepted: false,
             rollback: None,
             rounds: Vec::new(),
+            errands: Errands::default(),
             notes: BTreeMap::new(),
             guardrails: Vec::new(),
             guarded: Vec::new(),

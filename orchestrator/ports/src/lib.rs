@@ -2,10 +2,11 @@
 //!
 //! For: the driver (caller), `wavetrain-aws` and the simulated AWS (implementations).
 //! Must not know: any implementation, SDK types, tokio. An answer that leads to a decision is an enum here, not an error.
-//! Start at [`fleet::Fleet`] (who is there), [`distributor::Distributor`] (commands), [`metrics::Metrics`] (CloudWatch),
-//! [`compliance::ComplianceBook`] (what SSM knows about nodes), [`signals::Signals`] (Prometheus and other servers), [`registry::Registry`]
-//! and [`bucket::Bucket`] (publishing packages).
+//! Start at [`fleet::Fleet`] (who is there), [`distributor::Distributor`] (commands), [`associations::Associations`]
+//! (State Manager), [`metrics::Metrics`] (CloudWatch), [`compliance::ComplianceBook`] (what SSM knows about nodes),
+//! [`signals::Signals`] (Prometheus and other servers), [`registry::Registry`] and [`bucket::Bucket`] (publishing packages).
 
+pub mod associations;
 pub mod bucket;
 pub mod clock;
 pub mod compliance;
@@ -18,11 +19,19 @@ pub mod signals;
 
 /// Everything a driver needs from one AWS, real or simulated.
 pub trait Cloud:
-    fleet::Fleet + distributor::Distributor + metrics::Metrics + compliance::ComplianceBook
+    fleet::Fleet
+    + distributor::Distributor
+    + associations::Associations
+    + metrics::Metrics
+    + compliance::ComplianceBook
 {
 }
 
 impl<T> Cloud for T where
-    T: fleet::Fleet + distributor::Distributor + metrics::Metrics + compliance::ComplianceBook
+    T: fleet::Fleet
+        + distributor::Distributor
+        + associations::Associations
+        + metrics::Metrics
+        + compliance::ComplianceBook
 {
 }

@@ -297,6 +297,31 @@ codes! {
     GUARDRAILS "E0908"
     "A rollout is held against at most 500 guardrails, those of all files together. More are refused: one that is left \
      out would be none."
+    // E09: State Manager
+    ASSOCIATION_NAME "E0921"
+    "Associations have names of 3 to 128 letters, digits, `.`, `_` and `-`. Names that begin with `wavetrain.` belong to \
+     the batches of rollouts, which delete what they find under them."
+    ASSOCIATION_ID "E0922"
+    "`allow_associations` is `all`, or lists the ids of associations (36 characters) that may stay although they bring \
+     nodes to another version. A refused plan names them."
+    SCHEDULE "E0923"
+    "State Manager applies associations at `rate(30 minutes)` to `rate(30 days)`, or by `cron(minutes hours day month \
+     weekday year)` in UTC."
+    RATE_CONTROL "E0924"
+    "State Manager takes numbers of nodes (`10`) or whole percentages (`10%`)."
+    BUCKET "E0925"
+    "The names of S3 buckets have 3 to 63 lower-case letters, digits, `.` and `-`, and begin and end with a letter or a \
+     digit."
+    UNUSED_ASSOCIATION "E0926"
+    "`association` describes the associations of `dispatch: association`. Without that, installs are commands and it \
+     would be ignored."
+    FINISH_PARTIAL "E0927"
+    "A rollout that is `partial` leaves nodes at their old version on purpose. A default version, or an association for \
+     the whole fleet, would bring them to the new one after all."
+    FINISH_TARGETS "E0928"
+    "An association has at most five targets with 50 values each, all of which a node must match."
+    FINISH_NOTHING "E0929"
+    "`finish` without `default_version: yes` and without `association` does nothing."
 
     // E10: packages
     ZIP_NAME "E1001"
@@ -340,6 +365,9 @@ codes! {
     "`require_known` leaves out nodes whose previous version is only assumed. Without a probe, a previous \
      version is known only where wavetrain itself verified it earlier, so a first rollout would find no \
      eligible node."
+    KEEPS_EXCLUDED "W0921"
+    "An association has targets but no exclusions: nodes that `fleet.exclude` leaves alone, and carry the targets' tags, \
+     are brought to the version by it. Give `finish.association.targets` tags that they do not carry."
     WAVE_DEADLINE "W0801"
     "A wave's deadline passes before a single slow node could end: `delivery` and `execution` together are \
      longer."

@@ -58,6 +58,94 @@ rule! {
 }
 
 rule! {
+    /// `AssociationName` of CreateAssociation.
+    AssociationName = "the name of an association", ASSOCIATION_NAME, "^[A-Za-z0-9._-]{3,128}$",
+    "use 3 to 128 letters, digits, `.`, `_` and `-`",
+    |text| consists_of(text, 3, 128, is_plain) && !text.starts_with("wavetrain.")
+}
+
+rule! {
+    /// `all`, or an `AssociationId`.
+    AllowedAssociation = "`all` or the id of an association", ASSOCIATION_ID,
+    "^(all|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$",
+    "write `all`, or the ids that the refusal shows",
+    |text| text == "all" || {
+        let parts: Vec<usize> = text.split('-').map(str::len).collect();
+        parts == [8, 4, 4, 4, 12]
+            && consists_of(text, 36, 36, |letter| letter.is_ascii_digit() || ('a'..='f').contains(&letter) || letter == '-')
+    }
+}
+
+rule! {
+    /// `ScheduleExpression` of CreateAssociation.
+    ScheduleExpression = "a schedule", SCHEDULE, "^(rate\\([1-9][0-9]* (minutes?|hours?|days?)\\)|cron\\([^()]{11,100}\\))$",
+    "write `rate(N minutes|hours|days)` from 30 minutes to 30 days, or `cron(…)` with six fields",
+    is_schedule
+}
+
+rule! {
+    /// `MaxConcurrency` of CreateAssociation.
+    MaxConcurrency = "a number of nodes or a percentage", RATE_CONTROL, "^([1-9][0-9]{0,6}|[1-9][0-9]?%|100%)$",
+    "write a whole number from 1 on, or a whole percentage from 1% to 100%",
+    |text| is_rate(text, 1)
+}
+
+rule! {
+    /// `MaxErrors` of CreateAssociation.
+    MaxErrors = "a number of errors or a percentage", RATE_CONTROL, "^(0|[1-9][0-9]{0,6}|[0-9]%|[1-9][0-9]%|100%)$",
+    "write a whole number from 0 on, or a whole percentage from 0% to 100%",
+    |text| is_rate(text, 0)
+}
+
+rule! {
+    /// `OutputS3BucketName`.
+    Bucket = "the name of an S3 bucket", BUCKET, "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+    "a bucket has 3 to 63 lower-case letters, digits, `.` and `-`",
+    |text| consists_of(text, 3, 63, |letter| {
+        letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '.' | '-')
+    }) && !text.starts_with(['.', '-']) && !text.ends_with(['.', '-'])
+}
+
+rule! {
+    /// `OutputS3KeyPrefix`.
+    BucketPrefix = "the beginning of a key", TEXT, "^[^\\x00-\\x1f]{1,500}$",
+    "write 1 to 500 characters on one line",
+    |text| consists_of(text, 1, 500, |character| !character.is_control())
+}
+
+fn is_rate(text: &str, least: u32) -> bool {
+    let (number, most) = text.strip_suffix('%').map_or((text, 9_999_999), |number| (number, 100));
+    let is_plain = consists_of(number, 1, 7, |digit| digit.is_ascii_digit())
+        && (number == "0" || !number.starts_with('0'));
+    is_plain && number.parse::<u32>().is_ok_and(|number| (least..=most).contains(&number))
+}
+
+/// What State Manager takes as far as a plan file can know: rates from half an hour to 30 days, cron with six fields.
+fn is_schedule(text: &str) -> bool {
+    let inside = |word: &str| text.strip_prefix(word)?.strip_prefix('(')?.strip_suffix(')');
+    if let Some(rate) = inside("rate") {
+        let Some((number, unit)) = rate.split_once(' ') else { return false };
+        let minutes = match unit {
+            "minute" | "minutes" => 1,
+            "hour" | "hours" => 60,
+            "day" | "days" => 24 * 60,
+            _ => return false,
+        };
+        let is_number = consists_of(number, 1, 5, |digit| digit.is_ascii_digit()) && !number.starts_with('0');
+        let length = number.parse::<u32>().map_or(0, |number| number * minutes);
+        return is_number && (30..=30 * 24 * 60).contains(&length);
+    }
+    inside("cron").is_some_and(|fields| {
+        fields.split(' ').count() == 6
+            && fields.split(' ').all(|field| {
+                consists_of(field, 1, 30, |letter| {
+                    letter.is_ascii_alphanumeric() || matches!(letter, '*' | '?' | ',' | '-' | '/' | '#')
+                })
+            })
+    })
+}
+
+rule! {
     /// `VersionName` of CreateDocument.
     VersionName = "a version name", VERSION_NAME, "^[A-Za-z0-9._-]{1,128}$",
     "use the VersionName that the package was published with: 1 to 128 letters, digits, `.`, `_` and `-`",

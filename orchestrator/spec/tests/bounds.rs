@@ -38,9 +38,9 @@ fn read(path: &str, bytes: &[u8]) -> Outcome {
 const FULL: &str = include_str!("bounds/full.yaml");
 
 /// Problems between values, which a single value at its bound may well bring about.
-const BETWEEN: [&str; 17] = [
+const BETWEEN: [&str; 18] = [
     "E0115", "E0206", "E0303", "E0306", "E0311", "E0312", "E04", "E0501", "E0601", "E0605", "E0609", "E0611",
-    "E0621", "E0622", "E0702", "E0801", "E0902",
+    "E0621", "E0622", "E0702", "E0801", "E0902", "E0928",
 ];
 
 /// One value in the file and what its schema says.

@@ -191,6 +191,7 @@ impl Package {
             name: name.to_owned(),
             versions: self.versions.iter().map(view).collect(),
             default_version: self.default.clone(),
+            associations: Some(Vec::new()),
         }
     }
 }

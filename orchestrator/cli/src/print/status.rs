@@ -321,6 +321,7 @@ pub mod tests {
             excluded: Vec::new(),
             notes: Vec::new(),
             guardrails: Vec::new(),
+            paused: Vec::new(),
             planted: wavetrain_model::planted::Planted::default(),
         }
     }
@@ -396,6 +397,9 @@ pub mod tests {
             },
             packs: Vec::new(),
             guardrails: Vec::new(),
+            dispatch: wavetrain_model::spec::Dispatch::Command,
+            finish: wavetrain_model::spec::Finish::default(),
+            allow_associations: wavetrain_model::spec::Allowed::None,
         }
     }
 

@@ -59,6 +59,7 @@ pub fn hold_kind(plan: &Plan, kind: Kind) -> String {
         Kind::Gate(which, None) => format!("gate {}", gate(plan, which)),
         Kind::Site(site) => format!("site {}", plan.sites[site.at()].site),
         Kind::Refused(site) => format!("refused by {}", plan.sites[site.at()].site),
+        Kind::Errand(site) => format!("finish or associations in {}", plan.sites[site.at()].site),
         Kind::Twice => "found twice".to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 use super::Circle;
 use crate::adopt::SEARCH_LIMIT;
 use crate::error::Error;
+use crate::follow::Followed;
 use crate::perform::{Outcome, index_of, trouble};
 use crate::watch;
 use std::collections::btree_map::Entry;
@@ -10,8 +11,9 @@ use tokio::task::JoinError;
 use wavetrain_engine::due::Due;
 use wavetrain_engine::input::{Answer, Input, Report, Trouble};
 use wavetrain_model::hold::Kind;
-use wavetrain_model::id::{IntentId, SiteIndex};
-use wavetrain_model::intent::{Action, Intent};
+use wavetrain_model::id::{AssociationId, IntentId, SiteIndex};
+use wavetrain_model::intent::{Action, Errand, Intent};
+use wavetrain_model::plan::Plan;
 use wavetrain_model::state::{self, Phase, Restoration, State};
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::distributor::Invocation;
@@ -35,7 +37,12 @@ impl Circle {
         let open = &self.state.open;
         self.watch.follow(now, &due.watch, |intent| sent(open.get(&intent)?));
         for list in self.watch.begin(now) {
-            self.tasks.spawn(self.hands.clone().list(list.site, list.since, list.limit));
+            let intents = due.watch.get(&list.site).into_iter().flatten();
+            let opens: Vec<&state::OpenIntent> = intents.filter_map(|intent| open.get(intent)).collect();
+            let followed: Vec<Followed> =
+                opens.iter().filter_map(|open| followed(&self.plan, open)).collect();
+            let limit = if followed.len() == opens.len() { 0 } else { list.limit };
+            self.tasks.spawn(self.hands.clone().list(list.site, list.since, limit, followed));
         }
         // What is on the wire right now is not searched for: not being listed yet would prove nothing.
         let unanswered = due.look_for.iter().filter(|intent| !self.performing.contains_key(intent));
@@ -140,7 +147,9 @@ impl Circle {
                 self.note_health(site, now, listing.as_ref());
                 let listing = listing.and_then(Result::ok);
                 for (intent, command) in self.watch.listed(site, now, listing.as_ref()) {
-                    self.tasks.spawn(self.hands.clone().read(site, intent, command));
+                    let open = self.state.open.get(&intent);
+                    let followed = open.and_then(|open| followed(&self.plan, open));
+                    self.tasks.spawn(self.hands.clone().read(site, intent, command, followed));
                 }
             }
             Outcome::Knocked { site, answer } => self.note_health(site, now, answer.as_ref()),
@@ -237,7 +246,23 @@ fn is_stopped(state: &State, action: &Action) -> bool {
             state.phase != Phase::Running || state.holds.iter().any(|hold| hold.kind.stops_rollback())
         }
         Action::Cancel { .. } => false,
+        Action::Errand(errand) => {
+            let is_forward = matches!(errand, Errand::Pause | Errand::MakeDefault | Errand::Keep);
+            is_forward && state.phase != Phase::Running
+                || state.holds.iter().any(|hold| hold.kind.stops_rollback())
+        }
     }
+}
+
+/// The association that carries out an open intent, if one does.
+fn followed(plan: &Plan, open: &state::OpenIntent) -> Option<Followed> {
+    let state::Progress::Sent { command, at } = &open.progress else { return None };
+    let is_install = matches!(open.intent.action, Action::Install { .. });
+    (is_install && !plan.spec.dispatch.is_command()).then(|| Followed {
+        association: AssociationId::new(command.as_str()),
+        nodes: open.intent.nodes.len() as u32,
+        at: *at,
+    })
 }
 
 fn sent(open: &state::OpenIntent) -> Option<watch::Sent> {

@@ -123,6 +123,7 @@ fn hold_word(kind: Kind) -> &'static str {
         Kind::Gate(..) => "gate",
         Kind::Site(_) => "site",
         Kind::Refused(_) => "refused",
+        Kind::Errand(_) => "errand",
         Kind::Twice => "twice",
     }
 }

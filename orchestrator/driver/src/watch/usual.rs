@@ -27,7 +27,8 @@ impl Kind {
             | Action::Verify { .. }
             | Action::Prove
             | Action::Ask { .. }
-            | Action::Cancel { .. } => Self::Script,
+            | Action::Cancel { .. }
+            | Action::Errand(_) => Self::Script,
             Action::Install { .. } | Action::Uninstall { .. } | Action::Reinstall { .. } => Self::Package,
         }
     }

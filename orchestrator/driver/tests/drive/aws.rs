@@ -1,5 +1,6 @@
 //! As much of AWS as a driver calls: nodes that have a version, commands that end after a while, and faults on demand.
 
+use crate::associations_of_aws::Kept;
 use crate::fixture::{TARGET, VirtualClock};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use wavetrain_model::agent::Status;
 use wavetrain_model::fleet::{self, PackageView, Site, TagMatch};
 use wavetrain_model::gate::{Alarm, AlarmChange, Compliance, Window};
-use wavetrain_model::id::{AccountId, CommandId, NodeId, SiteIndex};
+use wavetrain_model::id::{AccountId, AssociationId, CommandId, NodeId, SiteIndex};
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::clock::Clock;
 use wavetrain_ports::compliance::{ComplianceBook, Item};
@@ -59,6 +60,15 @@ pub(crate) struct World {
     pub(crate) failing: BTreeSet<String>,
     /// Nodes that are no longer managed: a command that names one is refused as a whole.
     pub(crate) gone: BTreeSet<String>,
+    /// Associations that exist.
+    pub(crate) associations: BTreeMap<AssociationId, Kept>,
+    pub(crate) associations_made: u64,
+    /// The next deletions are refused with these classes.
+    pub(crate) delete_faults: VecDeque<Class>,
+    /// The next changes of a default version are refused with these classes.
+    pub(crate) default_faults: VecDeque<Class>,
+    /// Default version by Region, as far as it was set.
+    pub(crate) defaults: BTreeMap<String, String>,
     pub(crate) calls: Vec<(Timestamp, &'static str)>,
     /// Called at every send, before anything else.
     pub(crate) on_send: Option<OnSend>,
@@ -156,7 +166,7 @@ impl Aws {
     }
 
     /// Takes a command in and says what the caller gets to hear; None: nothing, ever.
-    fn accept(&self, site: &Site, order: &Order) -> Option<Sent> {
+    pub(crate) fn accept(&self, site: &Site, order: &Order) -> Option<Sent> {
         let mut world = self.enter("send");
         let count = world.count("send");
         if let Some(on_send) = &mut world.on_send {
@@ -193,7 +203,7 @@ impl Aws {
     }
 }
 
-fn failure(class: Class) -> Failure {
+pub(crate) fn failure(class: Class) -> Failure {
     Failure { class, operation: "Pretended".to_owned(), message: "as asked".to_owned(), code: String::new() }
 }
 
@@ -226,8 +236,13 @@ impl Distributor for Aws {
         let world = self.deaf(site, "list")?;
         let limit = world.listed_at_most.map_or(limit, |most| most.min(limit));
         let of_site = world.commands.iter().rev();
-        let of_site: Vec<&Run> =
-            of_site.filter(|run| run.site == site.to_string() && run.at >= since).collect();
+        let of_site: Vec<&Run> = of_site
+            .filter(|run| {
+                run.site == site.to_string()
+                    && run.at >= since
+                    && !run.order.comment.starts_with("association ")
+            })
+            .collect();
         let complete = of_site.len() <= limit;
         Ok(Listing { commands: of_site.into_iter().take(limit).map(listed).collect(), complete })
     }

@@ -155,6 +155,7 @@ pub(crate) fn package_view() -> PackageView {
         name: "agent".to_owned(),
         versions: [OLD, TARGET].map(|version| (version.to_owned(), view(version))).into(),
         default_version: Some(OLD.to_owned()),
+        associations: Some(Vec::new()),
     }
 }
 
@@ -228,5 +229,8 @@ fn spec() -> spec::Rollout {
         },
         packs: Vec::new(),
         guardrails: Vec::new(),
+        dispatch: wavetrain_model::spec::Dispatch::Command,
+        finish: wavetrain_model::spec::Finish::default(),
+        allow_associations: wavetrain_model::spec::Allowed::None,
     }
 }

@@ -4,7 +4,7 @@ use crate::input::{Answer, Trouble};
 use wavetrain_model::event::Event;
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{CommandId, IntentId, NodeIndex, SiteIndex};
-use wavetrain_model::intent::Action;
+use wavetrain_model::intent::{Action, Errand};
 use wavetrain_model::limit::SITE_ERRORS_BEFORE_HOLD;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
@@ -30,6 +30,9 @@ pub(super) fn answered(
         return Vec::new();
     }
     let site = open.intent.site;
+    if let Action::Errand(errand) = &open.intent.action {
+        return errand_answered(plan, state, now, open, errand, answer);
+    }
     match answer {
         Answer::Accepted(command) => {
             let mut events = vec![Event::Sent { intent, command: command.clone(), adopted: false }];
@@ -41,12 +44,83 @@ pub(super) fn answered(
             events.extend(site_answered(state, site));
             events
         }
+        Answer::CarriedOut { .. } => Vec::new(),
         Answer::InvalidNodes { nodes, message } => invalid_nodes(plan, state, now, open, nodes, message),
         Answer::Refused { trouble, message } => refused(plan, state, now, open, *trouble, message),
         Answer::Unknown { message } => {
             vec![Event::Uncertain { intents: vec![intent], reason: message.clone() }]
         }
     }
+}
+
+/// An errand is repeated until it is done, or until a person has to look at why it cannot be.
+fn errand_answered(
+    plan: &Plan,
+    state: &State,
+    now: Timestamp,
+    open: &OpenIntent,
+    errand: &Errand,
+    answer: &Answer,
+) -> Vec<Event> {
+    let (intent, site) = (open.intent.id, open.intent.site);
+    let (trouble, message, pause) = match answer {
+        Answer::CarriedOut { note } => {
+            let mut events = vec![Event::CarriedOut { intent, done: true, note: note.clone() }];
+            // What another errand met there is not mended by this one.
+            let is_other = |other: &OpenIntent| {
+                other.intent.id != intent
+                    && other.intent.site == site
+                    && other.refusals > 0
+                    && matches!(other.intent.action, Action::Errand(_))
+            };
+            if state.hold(Kind::Errand(site)).is_some() && !state.open.values().any(is_other) {
+                events.push(Event::Released { kind: Kind::Errand(site), accepted: false });
+            }
+            events.extend(unheard(state, errand));
+            return events;
+        }
+        Answer::Refused { trouble, message } => (*trouble, message, backoff(open.refusals)),
+        // Looked for by its name before it is done again; what was made just now may not be listed yet.
+        Answer::Unknown { message } => (Trouble::Unavailable, message, plan.spec.api.settle),
+        Answer::Accepted(_) | Answer::CancelDone | Answer::InvalidNodes { .. } => return Vec::new(),
+    };
+    let mut events = vec![Event::Deferred { intent, until: now.plus(pause), reason: message.clone() }];
+    let is_hopeless = match trouble {
+        Trouble::Throttled => false,
+        Trouble::Unavailable => open.refusals + 1 >= SITE_ERRORS_BEFORE_HOLD,
+        Trouble::Denied | Trouble::Refused => true,
+    };
+    if is_hopeless && state.hold(Kind::Errand(site)).is_none() {
+        let place = &plan.sites[site.at()].site;
+        let what = if crate::errands::has_passed(state) { "finish incomplete: " } else { "" };
+        let hold = Hold {
+            kind: Kind::Errand(site),
+            reason: format!("{what}cannot {} in {place}: {message}", open.intent.action.word()),
+            next_step: format!(
+                "mend the cause, then `wavetrain resume {0}`; `wavetrain abort {0}` ends it as it is",
+                plan.spec.name
+            ),
+            needs_person: true,
+            since: now,
+            deadline: Some(now.plus(plan.spec.deadlines.hold)),
+        };
+        events.push(Event::Held { hold });
+    }
+    events
+}
+
+/// Nodes whose association is gone before they answered. What it began there may go on: nothing that they say before they are
+/// uninstalled can be believed.
+fn unheard(state: &State, errand: &Errand) -> Option<Event> {
+    let Errand::Remove { of, .. } = errand else { return None };
+    let open = state.open.get(of)?;
+    (!open.pending.is_empty()).then(|| Event::Finished {
+        intent: Some(*of),
+        outcome: Outcome::Cancelled,
+        touch: Touch::Suspect,
+        nodes: open.pending.clone(),
+        note: "its association was removed before it answered".to_owned(),
+    })
 }
 
 /// AWS refuses a command as a whole for one bad id: the bad ones leave, the others are sent again.
@@ -79,7 +153,7 @@ fn invalid_nodes(
             Event::NotRestored { intent: Some(intent), nodes, note }
         }
         Action::Ask { .. } => super::ask::unreached(intent, &nodes),
-        Action::Cancel { .. } => Event::Settled { intents: vec![intent] },
+        Action::Cancel { .. } | Action::Errand(_) => Event::Settled { intents: vec![intent] },
     };
     vec![Event::Deferred { intent, until: now, reason: message.to_owned() }, gone]
 }

@@ -45,7 +45,8 @@ pub(super) fn observed(
         | Action::Reinstall { .. }
         | Action::Prove
         | Action::Ask { .. }
-        | Action::Cancel { .. } => None,
+        | Action::Cancel { .. }
+        | Action::Errand(_) => None,
     });
     let intent = open.intent.id;
     groups.into_iter().map(|(meaning, nodes)| event(intent, meaning, nodes)).collect()

@@ -73,7 +73,7 @@ fn observed(plan: &Plan, state: &State, now: Timestamp, intent: IntentId, report
             restore::observed(plan, state, now, open, reports)
         }
         Action::Ask { .. } => ask::observed(open, reports),
-        Action::Cancel { .. } => Vec::new(),
+        Action::Cancel { .. } | Action::Errand(_) => Vec::new(),
     }
 }
 

@@ -129,7 +129,8 @@ pub(super) fn observed(
         | Action::Install { .. }
         | Action::Verify { .. }
         | Action::Ask { .. }
-        | Action::Cancel { .. } => None,
+        | Action::Cancel { .. }
+        | Action::Errand(_) => None,
     });
     groups.into_iter().map(|(next, nodes)| event(now, open.intent.id, next, nodes)).collect()
 }

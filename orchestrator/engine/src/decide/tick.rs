@@ -1,17 +1,18 @@
 //! What the passing of time means: deadlines, budgets, waves, ends. One layer of consequences per call.
 
 use super::{answer, ask, budget, gate, people, wave};
+use crate::errands;
 use crate::guardrail;
 use std::collections::BTreeSet;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Verdict, Which};
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{IntentId, NodeIndex, SiteIndex};
-use wavetrain_model::intent::Action;
+use wavetrain_model::intent::{Action, Errand};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::spec::Reaction;
-use wavetrain_model::state::{Ending, Forward, OpenIntent, Phase, Progress, State, Touch, WavePhase};
+use wavetrain_model::state::{Ending, Forward, OpenIntent, Phase, Progress, State, Touch};
 use wavetrain_model::time::Timestamp;
 
 pub(super) fn decide(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
@@ -29,8 +30,8 @@ pub(super) fn decide(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     }
     match state.phase {
         Phase::Running => running(plan, state, now),
-        Phase::RollingBack => rolling_back(state),
-        Phase::Aborting => aborting(state),
+        Phase::RollingBack => rolling_back(plan, state),
+        Phase::Aborting => aborting(plan, state),
         Phase::Ended(_) => Vec::new(),
     }
 }
@@ -42,6 +43,11 @@ fn overdue_hold(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     };
     if let Kind::SignOff(gate, of) = hold.kind {
         return people::unanswered(plan, state, now, gate, of);
+    }
+    if let (Kind::Errand(site), true) = (hold.kind, may_forsake(state)) {
+        let mut events = vec![Event::Released { kind: hold.kind, accepted: false }];
+        events.extend(forsake(plan, state, site));
+        return events;
     }
     match (&state.phase, hold.kind.site()) {
         // A rollback is not given up as a whole: the site's nodes are exceptions, the others go on.
@@ -94,6 +100,30 @@ fn give_up_site(plan: &Plan, state: &State, site: SiteIndex, now: Timestamp) -> 
     events
 }
 
+/// Whether errands are all that is missing: nothing of the nodes depends on them, so nothing is aborted for their sake.
+fn may_forsake(state: &State) -> bool {
+    match state.phase {
+        Phase::RollingBack => true,
+        Phase::Running => errands::has_passed(state),
+        Phase::Aborting | Phase::Ended(_) => false,
+    }
+}
+
+/// The site's errands are given up: a person finds them among the exceptions.
+fn forsake(plan: &Plan, state: &State, site: SiteIndex) -> Vec<Event> {
+    let open = state
+        .open
+        .values()
+        .filter(|open| open.intent.site == site && matches!(open.intent.action, Action::Errand(_)));
+    let place = &plan.sites[site.at()].site;
+    open.map(|open| Event::CarriedOut {
+        intent: open.intent.id,
+        done: false,
+        note: format!("{place}: to {} was not possible in time", open.intent.action.word()),
+    })
+    .collect()
+}
+
 fn give_up_intent(open: &OpenIntent, note: String) -> Event {
     let (intent, nodes) = (Some(open.intent.id), open.pending.clone());
     match open.intent.action {
@@ -106,7 +136,9 @@ fn give_up_intent(open: &OpenIntent, note: String) -> Event {
         Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
             Event::NotRestored { intent, nodes, note }
         }
-        Action::Ask { .. } | Action::Cancel { .. } => Event::Settled { intents: vec![open.intent.id] },
+        Action::Ask { .. } | Action::Cancel { .. } | Action::Errand(_) => {
+            Event::Settled { intents: vec![open.intent.id] }
+        }
     }
 }
 
@@ -143,12 +175,18 @@ fn running(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     if !waves.is_empty() {
         return waves;
     }
-    let all_passed = state.waves.iter().all(|wave| matches!(wave.phase, WavePhase::Passed { .. }));
     match ask::unneeded(state) {
-        _ if !all_passed => Vec::new(),
+        _ if !errands::has_passed(state) => Vec::new(),
         intents if !intents.is_empty() => vec![Event::Settled { intents }],
-        // One that is being handed over right now ends first.
-        _ if state.open.values().any(|open| matches!(open.intent.action, Action::Ask { .. })) => Vec::new(),
+        _ if !errands::outstanding(plan, state).is_empty() => Vec::new(),
+        // What is being handed over right now ends first.
+        _ if state
+            .open
+            .values()
+            .any(|open| matches!(open.intent.action, Action::Ask { .. } | Action::Errand(_))) =>
+        {
+            Vec::new()
+        }
         _ => vec![Event::Ended { ending: Ending::Completed }],
     }
 }
@@ -161,11 +199,17 @@ fn unwanted(state: &State, is_wanted: impl Fn(&Action) -> bool) -> Vec<IntentId>
     unwanted.into_iter().collect()
 }
 
-fn rolling_back(state: &State) -> Vec<Event> {
+fn is_among(outstanding: &[(SiteIndex, Errand)], errand: &Errand) -> bool {
+    outstanding.iter().any(|(_, wanted)| wanted.key() == errand.key())
+}
+
+fn rolling_back(plan: &Plan, state: &State) -> Vec<Event> {
+    let outstanding = errands::outstanding(plan, state);
     let unwanted = unwanted(state, |action| match action {
         Action::Survey { .. } | Action::Install { .. } | Action::Ask { .. } => false,
         Action::Verify { .. } | Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => true,
         Action::Cancel { of, .. } => state.open.contains_key(of),
+        Action::Errand(errand) => is_among(&outstanding, errand),
     });
     if !unwanted.is_empty() {
         return vec![Event::Settled { intents: unwanted }];
@@ -175,17 +219,25 @@ fn rolling_back(state: &State) -> Vec<Event> {
     if !state.open.is_empty() || is_proving || rollback.restored + rollback.failed < rollback.total {
         return Vec::new();
     }
+    if !outstanding.is_empty() {
+        return Vec::new();
+    }
     let ending = if rollback.failed == 0 { Ending::RolledBack } else { Ending::RolledBackWithExceptions };
     vec![Event::Ended { ending }]
 }
 
-fn aborting(state: &State) -> Vec<Event> {
+fn aborting(plan: &Plan, state: &State) -> Vec<Event> {
     // A cancel is worth repeating only as long as its command runs: a site that never answers again must not hold up the end.
-    let is_wanted =
-        |action: &Action| matches!(action, Action::Cancel { of, .. } if state.open.contains_key(of));
+    let outstanding = errands::outstanding(plan, state);
+    let is_wanted = |action: &Action| match action {
+        Action::Cancel { of, .. } => state.open.contains_key(of),
+        Action::Errand(errand) => is_among(&outstanding, errand),
+        _ => false,
+    };
     let unwanted = unwanted(state, is_wanted);
     if !unwanted.is_empty() {
         return vec![Event::Settled { intents: unwanted }];
     }
-    if state.open.is_empty() { vec![Event::Ended { ending: Ending::Aborted }] } else { Vec::new() }
+    let is_over = state.open.is_empty() && outstanding.is_empty();
+    if is_over { vec![Event::Ended { ending: Ending::Aborted }] } else { Vec::new() }
 }

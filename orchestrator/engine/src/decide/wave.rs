@@ -4,13 +4,13 @@ use super::{budget, gate, people, restore};
 use crate::gate::{concerns, first_look};
 use crate::guardrail;
 use crate::people::subjects;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use wavetrain_model::approval::Subject;
 use wavetrain_model::event::Event;
 use wavetrain_model::gate::{Scope, Verdict, Which};
 use wavetrain_model::hold::Kind;
-use wavetrain_model::id::{GateIndex, NodeIndex, SiteIndex, WaveIndex};
-use wavetrain_model::intent::Action;
+use wavetrain_model::id::{GateIndex, NodeIndex, Region, SiteIndex, WaveIndex};
+use wavetrain_model::intent::{Action, Errand};
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Bug;
@@ -46,6 +46,10 @@ fn waiting(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> Vec<E
         _ => false,
     };
     if !spec.after.iter().all(has_passed) || state.holds.iter().any(|hold| hold.kind.stops_installs()) {
+        return Vec::new();
+    }
+    // Nothing may bring nodes back to the old version while waves bring them to the new one.
+    if plan.paused.iter().any(|paused| !state.errands.is_done(paused.site, &Errand::Pause)) {
         return Vec::new();
     }
     if let Some(events) = guardrail::before(plan, state, wave, now) {
@@ -161,7 +165,8 @@ fn has_open_intents(state: &State, wave: WaveIndex) -> bool {
         | Action::Reinstall { .. }
         | Action::Prove
         | Action::Ask { .. }
-        | Action::Cancel { .. } => false,
+        | Action::Cancel { .. }
+        | Action::Errand(_) => false,
     })
 }
 
@@ -341,4 +346,17 @@ pub(super) fn roll_back(plan: &Plan, state: &State, cause: String) -> Vec<Event>
 pub(crate) fn sites(plan: &Plan, wave: WaveIndex) -> Vec<SiteIndex> {
     let batches = plan.waves[wave.at()].batch_indices();
     batches.map(|batch| plan.batches[batch.at()].site).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// One site for each Region, in which the package's document is spoken of: the owner's, where it is among the sites.
+pub(crate) fn sites_of_regions(plan: &Plan) -> Vec<SiteIndex> {
+    let mut chosen: BTreeMap<&Region, SiteIndex> = BTreeMap::new();
+    for (at, planned) in plan.sites.iter().enumerate() {
+        let site = SiteIndex(at as u32);
+        let chosen = chosen.entry(&planned.site.region).or_insert(site);
+        if planned.site.account == plan.spec.package.owner {
+            *chosen = site;
+        }
+    }
+    chosen.into_values().collect()
 }

@@ -1,6 +1,7 @@
 //! New commands on the way back, and cancels of what has not begun.
 
 use super::{Drafts, forward, is_held};
+use crate::errands::may_reinstall;
 use std::collections::BTreeMap;
 use wavetrain_model::fleet::Platform;
 use wavetrain_model::id::{NodeIndex, SiteIndex};
@@ -26,7 +27,7 @@ pub(super) fn steps(plan: &Plan, state: &State, now: Timestamp, drafts: &mut Dra
     let mut room = cap(plan, state, rollback.total).saturating_sub(rollback.in_flight);
     for sites in rollback.queue.values() {
         for (site, nodes) in sites {
-            if !is_held(state, *site) {
+            if !is_held(state, *site) && !may_reinstall(state, *site) {
                 let is_rested =
                     |node: &&NodeIndex| rollback.resting.get(*node).is_none_or(|until| *until <= now);
                 site_steps(plan, state, *site, nodes.iter().filter(is_rested), &mut room, drafts);
@@ -69,8 +70,11 @@ fn site_steps<'a>(
     }
 }
 
-/// Stops what has not begun. What has begun goes on whatever SSM says, and is awaited.
-pub(super) fn cancels(state: &State, drafts: &mut Drafts) {
+/// Stops what has not begun. What has begun goes on whatever SSM says, and is awaited. Associations are removed instead.
+pub(super) fn cancels(plan: &Plan, state: &State, drafts: &mut Drafts) {
+    if !plan.spec.dispatch.is_command() {
+        return;
+    }
     for open in state.open.values() {
         let is_install = matches!(open.intent.action, Action::Install { .. });
         if let (true, false, Progress::Sent { command, .. }) = (is_install, open.cancelled, &open.progress)

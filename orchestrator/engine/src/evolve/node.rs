@@ -58,7 +58,7 @@ pub(super) fn begin(plan: &Plan, state: &mut State, intent: &Intent) {
                 }
             }
         }
-        Action::Ask { .. } | Action::Cancel { .. } => {}
+        Action::Ask { .. } | Action::Cancel { .. } | Action::Errand(_) => {}
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) fn give_back(plan: &Plan, state: &mut State, open: &OpenIntent, at: T
                     wait_for(plan, state, *node, step);
                 }
             }
-            Action::Ask { .. } | Action::Cancel { .. } => {}
+            Action::Ask { .. } | Action::Cancel { .. } | Action::Errand(_) => {}
         }
     }
 }

@@ -21,6 +21,7 @@
 //! Sorting dominates: O(N log N) once for the fleet and once for the ranks; the order costs O(N log S) for S strata, each
 //! wave two passes over N small integers. Nothing is kept per node in a map.
 
+mod associations;
 mod batches;
 mod digest;
 mod files;
@@ -110,6 +111,11 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
             ranked.nodes[node.at()].wave = Some(WaveIndex(at as u16));
         }
     }
+    let associations = associations::judge(spec, inputs.fleet, &ranked.strata, &ranked.nodes);
+    if !associations.refusals.is_empty() {
+        return Err(associations.refusals);
+    }
+    notes.extend(associations.notes);
     let (waves, batches) = batches::cut(filled.waves, &ranked);
     let mut plan = Plan {
         format: FORMAT,
@@ -127,6 +133,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         excluded,
         notes,
         guardrails: Vec::new(),
+        paused: associations.paused,
         planted: Planted::default(),
     };
     let refusals = gates::refusals(&plan);

@@ -118,6 +118,30 @@ pub(super) fn incomparable(gate: &str, wave: &str, there: u32, wanted: u32) -> R
     )
 }
 
+/// Associations that would bring nodes to another version while waves bring them to this one.
+pub(super) fn associations_fight(told: &[String]) -> Refusal {
+    let mut text = told.iter().take(SITES_NAMED).cloned().collect::<Vec<_>>().join("; ");
+    if told.len() > SITES_NAMED {
+        let _ = write!(text, "; and {} more", told.len() - SITES_NAMED);
+    }
+    refusal(
+        "R0120",
+        format!("State Manager would change nodes of this rollout to another version: {text}"),
+        "delete them, let `finish.association.name` take one over, or name their ids in `allow_associations`",
+    )
+}
+
+/// Nobody knows whether an association fights the rollout.
+pub(super) fn associations_unseen(place: &str) -> Refusal {
+    refusal(
+        "R0121",
+        format!(
+            "{place} does not show its associations, so nobody knows whether one would fight this rollout"
+        ),
+        "allow ssm:ListAssociations and ssm:DescribeAssociation there, or write `allow_associations: all`",
+    )
+}
+
 /// What the survey stumbled over, with the nodes concerned per site.
 pub(super) fn blocked(
     spec: &Rollout,

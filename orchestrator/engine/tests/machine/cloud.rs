@@ -13,7 +13,7 @@ use wavetrain_model::id::{
     AccountId, BatchIndex, CommandId, Digest, IntentId, NodeId, NodeIndex, Region, SiteIndex, StratumIndex,
     VersionIndex, WaveIndex,
 };
-use wavetrain_model::intent::{Action, Intent};
+use wavetrain_model::intent::{Action, Errand, Intent};
 use wavetrain_model::plan::{
     Batch, Before, Plan, PlannedNode, PlannedSite, PlannedWave, Restore, Source, Stratum,
 };
@@ -72,6 +72,8 @@ pub(crate) struct Cloud {
     pub(crate) peak_in_flight: u32,
     running: Vec<Running>,
     commands: u32,
+    /// Errands carried out, in order.
+    pub(crate) errands: Vec<Errand>,
     /// Intents whose `SendCommand` is executed but whose answer is lost.
     pub(crate) lose_answer_every: Option<u64>,
     /// Every call is denied.
@@ -204,6 +206,7 @@ pub(crate) fn spread_plan(sizes: &[u32], spread: Spread, adjust: impl FnOnce(&mu
         excluded: Vec::new(),
         notes: Vec::new(),
         guardrails: Vec::new(),
+        paused: Vec::new(),
         planted: wavetrain_model::planted::Planted::default(),
         spec,
     };
@@ -343,6 +346,9 @@ fn spec_of(waves: usize) -> spec::Rollout {
         },
         packs: Vec::new(),
         guardrails: Vec::new(),
+        dispatch: wavetrain_model::spec::Dispatch::Command,
+        finish: wavetrain_model::spec::Finish::default(),
+        allow_associations: wavetrain_model::spec::Allowed::None,
     }
 }
 
@@ -372,6 +378,7 @@ impl Cloud {
             peak_in_flight: 0,
             running: Vec::new(),
             commands: 0,
+            errands: Vec::new(),
             lose_answer_every: None,
             is_denied: false,
             rows_take: Seconds(0),
@@ -525,6 +532,10 @@ impl Cloud {
         if let Action::Cancel { .. } = intent.action {
             return Answer::CancelDone;
         }
+        if let Action::Errand(errand) = &intent.action {
+            self.errands.push(errand.clone());
+            return Answer::CarriedOut { note: errand.word().to_owned() };
+        }
         let duplicate = self.running.iter().any(|running| running.intent.id == intent.id);
         assert!(!duplicate, "intent {} was sent twice", intent.id);
         self.commands += 1;
@@ -557,7 +568,7 @@ impl Cloud {
                 let status = if exit == 0 { Status::Success } else { Status::Failed };
                 return Report { node, status, output: format!("exit {exit}"), exit_code: Some(exit) };
             }
-            Action::Cancel { .. } => (Status::Success, String::new()),
+            Action::Cancel { .. } | Action::Errand(_) => (Status::Success, String::new()),
         };
         Report { node, status, output, exit_code: Some(0) }
     }

@@ -102,6 +102,9 @@ pub(crate) fn rollout(waves: Vec<Wave>) -> Rollout {
         },
         packs: Vec::new(),
         guardrails: Vec::new(),
+        dispatch: wavetrain_model::spec::Dispatch::Command,
+        finish: wavetrain_model::spec::Finish::default(),
+        allow_associations: wavetrain_model::spec::Allowed::None,
     }
 }
 
@@ -128,6 +131,7 @@ pub(crate) fn package_view() -> PackageView {
         name: "agent".to_owned(),
         versions: BTreeMap::from(versions),
         default_version: Some(DEFAULT.to_owned()),
+        associations: Some(Vec::new()),
     }
 }
 

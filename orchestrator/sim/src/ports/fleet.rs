@@ -173,8 +173,12 @@ impl SimulatedCloud {
 
     /// The version list; a package that is not there or not shared has no versions.
     fn versions(&self, site: &Site, name: &str) -> Result<PackageView, Failure> {
-        let mut view =
-            PackageView { name: name.to_owned(), versions: BTreeMap::new(), default_version: None };
+        let mut view = PackageView {
+            name: name.to_owned(),
+            versions: BTreeMap::new(),
+            default_version: None,
+            associations: None,
+        };
         let mut token = None;
         loop {
             let input =

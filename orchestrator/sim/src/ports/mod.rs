@@ -3,6 +3,7 @@
 //! Every method makes the same API calls as a client of AWS would, with the same paging, credentials and failures,
 //! so that a run over this door meets the same faults as one over the wire. What is left out is only bytes.
 
+mod associations;
 mod clock;
 mod compliance;
 mod distributor;

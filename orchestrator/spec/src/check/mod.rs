@@ -2,6 +2,7 @@
 //! that needs more than one value to be seen.
 
 mod approval;
+mod association;
 mod fleet;
 mod gates;
 mod graph;
@@ -67,6 +68,15 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
         limits::rollback(written.rollback.value, package.as_ref().map(|package| &package.value), problems);
     let deadlines = limits::deadlines(&written.deadlines, problems);
     let api = limits::api(&written.api, problems);
+    let dispatch = association::dispatch(written.dispatch.value.0, written.association, problems);
+    let finish = association::finish(
+        written.finish,
+        package.as_ref().map(|package| package.value.name.as_str()),
+        fleet.as_ref().map(|fleet| &fleet.value),
+        partial,
+        problems,
+    );
+    let allow_associations = association::allowed(written.allow_associations, problems);
     let name = written.name?.value.text;
     let rollout = Rollout {
         salt: written.salt.map_or_else(|| name.clone(), |salt| salt.value.text),
@@ -86,6 +96,9 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
             kind: publication.value.kind.value.text,
             severity: publication.value.severity.value.text,
         }),
+        dispatch,
+        finish,
+        allow_associations,
     };
     questions(&rollout, span, problems);
     guards::ripe_in_time(&rollout, span, problems);

@@ -4,18 +4,20 @@
 use crate::scalar::{Length, Quantity, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, OneOrMany, Table, shape};
 use crate::text::{
-    Account, AgentVersion, ApiVersion, Approver, ArgumentKey, ArgumentValue, ChosenVersion, Command,
-    CustomType, Expectation, ExternalId, FilePath, KnownRegion, Name, NodeName, Pace, PackageName,
-    PlatformWord, RestoreVersion, RoleTemplate, SeverityWord, TagKey, TagValue,
+    Account, AgentVersion, AllowedAssociation, ApiVersion, Approver, ArgumentKey, ArgumentValue,
+    ChosenVersion, Command, CustomType, Expectation, ExternalId, FilePath, KnownRegion, Name, NodeName, Pace,
+    PackageName, PlatformWord, RestoreVersion, RoleTemplate, SeverityWord, TagKey, TagValue,
 };
 use wavetrain_model::limit;
 use wavetrain_model::spec::{InstallMode, Reaction};
 
+mod association;
 mod gate;
 mod guards;
 mod policy;
 mod recipe;
 
+pub use association::{Dispatched, Dispatching, Finish, Keeping, Output};
 pub use gate::{Alarms, Compare, Compliance, GATE_KINDS, Gate, Http, Metric, NodeProbe, Prometheus, Query};
 pub use guards::Guards;
 pub use policy::{Guardrail, GuardrailFile, PolicyFile};
@@ -97,6 +99,14 @@ shape! {
         section api "api": Api;
         /// Show in SSM's compliance whether every touched node has the version that it should have. Not shown unless given.
         optional publish_compliance "publish_compliance": Publication;
+        /// How installs reach the nodes: `command` (Run Command) or `association` (State Manager).
+        defaulted dispatch "dispatch": Word<Dispatching> = "command";
+        /// What the associations of `dispatch: association` are like.
+        optional association "association": Dispatched;
+        /// What happens once the last wave has passed.
+        optional finish "finish": Finish;
+        /// Associations of the package that bring nodes to another version and may stay: `all`, or their ids.
+        optional allow_associations "allow_associations": OneOrMany<Text<AllowedAssociation>>;
     }
 }
 

@@ -4,10 +4,12 @@ use super::{Door, POSTHUMOUS_MS};
 use crate::stories::chronicle::{Command, Kind, What};
 use crate::stories::draw::Death;
 use async_trait::async_trait;
+use wavetrain_model::association::{Definition, Target};
 use wavetrain_model::fleet::{Node, PackageView, Site, TagMatch};
 use wavetrain_model::gate::{Alarm, AlarmChange, Compliance, Window};
-use wavetrain_model::id::{AccountId, CommandId, NodeId, SiteIndex};
+use wavetrain_model::id::{AccountId, AssociationId, CommandId, NodeId, SiteIndex};
 use wavetrain_model::time::{Seconds, Timestamp};
+use wavetrain_ports::associations::{Associations, Execution, Named, Run};
 use wavetrain_ports::compliance::{ComplianceBook, Item};
 use wavetrain_ports::distributor::{Distributor, Invocation, Listing, Order, Sent};
 use wavetrain_ports::failure::Failure;
@@ -173,5 +175,72 @@ impl ComplianceBook for Door {
         let put = self.0.cloud.put(site, node, item).await;
         self.0.answer().await;
         put
+    }
+}
+
+#[async_trait]
+impl Associations for Door {
+    async fn create_association(&self, site: &Site, definition: &Definition) -> Sent {
+        self.0.call().await;
+        let sent = self.0.cloud.create_association(site, definition).await;
+        self.0.answer().await;
+        sent
+    }
+
+    async fn update_association(
+        &self,
+        site: &Site,
+        id: &AssociationId,
+        definition: &Definition,
+    ) -> Result<(), Failure> {
+        self.0.call().await;
+        let done = self.0.cloud.update_association(site, id, definition).await;
+        self.0.answer().await;
+        done
+    }
+
+    async fn retarget(&self, site: &Site, id: &AssociationId, targets: &[Target]) -> Result<(), Failure> {
+        self.0.call().await;
+        let done = self.0.cloud.retarget(site, id, targets).await;
+        self.0.answer().await;
+        done
+    }
+
+    async fn delete_association(&self, site: &Site, id: &AssociationId) -> Result<(), Failure> {
+        self.0.call().await;
+        let done = self.0.cloud.delete_association(site, id).await;
+        self.0.answer().await;
+        done
+    }
+
+    async fn associations(&self, site: &Site) -> Result<Vec<Named>, Failure> {
+        self.0.cloud.associations(site).await
+    }
+
+    async fn association(&self, site: &Site, id: &AssociationId) -> Result<Definition, Failure> {
+        self.0.cloud.association(site, id).await
+    }
+
+    async fn executions(&self, site: &Site, id: &AssociationId) -> Result<Vec<Execution>, Failure> {
+        self.0.call().await;
+        let executions = self.0.cloud.executions(site, id).await;
+        self.0.answer().await;
+        executions
+    }
+
+    async fn execution_targets(
+        &self,
+        site: &Site,
+        id: &AssociationId,
+        execution: &str,
+    ) -> Result<Vec<Run>, Failure> {
+        self.0.cloud.execution_targets(site, id, execution).await
+    }
+
+    async fn set_default_version(&self, site: &Site, name: &str, version: &str) -> Result<bool, Failure> {
+        self.0.call().await;
+        let done = self.0.cloud.set_default_version(site, name, version).await;
+        self.0.answer().await;
+        done
     }
 }

@@ -160,7 +160,11 @@ impl<'p> Book<'p> {
             Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
                 self.returning.extend(&intent.nodes);
             }
-            Action::Survey { .. } | Action::Verify { .. } | Action::Ask { .. } | Action::Cancel { .. } => {}
+            Action::Survey { .. }
+            | Action::Verify { .. }
+            | Action::Ask { .. }
+            | Action::Cancel { .. }
+            | Action::Errand(_) => {}
         }
         self.intents.insert(intent.id.0, intent.clone());
     }

@@ -86,7 +86,11 @@ impl Judge<'_> {
                     format!("{busy} of {of} nodes on their way back at once")
                 });
             }
-            Action::Survey { .. } | Action::Verify { .. } | Action::Ask { .. } | Action::Cancel { .. } => {}
+            Action::Survey { .. }
+            | Action::Verify { .. }
+            | Action::Ask { .. }
+            | Action::Cancel { .. }
+            | Action::Errand(_) => {}
         }
     }
 

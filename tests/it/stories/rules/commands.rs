@@ -24,7 +24,7 @@ impl Judge<'_> {
             Action::Uninstall { .. } | Action::Reinstall { .. } | Action::Prove => {
                 self.book.stops_everything()
             }
-            Action::Verify { .. } | Action::Ask { .. } | Action::Cancel { .. } => false,
+            Action::Verify { .. } | Action::Ask { .. } | Action::Cancel { .. } | Action::Errand(_) => false,
         };
         let why = format!("{:?}, decided: {}", self.book.holds, self.book.is_decided);
         self.require(!is_stopped, Rule::Held, || {
@@ -47,7 +47,8 @@ impl Judge<'_> {
             | Action::Verify { .. }
             | Action::Prove
             | Action::Ask { .. }
-            | Action::Cancel { .. } => Kind::Probe,
+            | Action::Cancel { .. }
+            | Action::Errand(_) => Kind::Probe,
         };
         let known =
             command.nodes.iter().all(|id| self.index(id).is_some_and(|node| intent.nodes.contains(&node)));

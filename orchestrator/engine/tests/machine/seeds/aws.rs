@@ -272,7 +272,9 @@ impl Aws {
             (_, Action::Install { .. }) => cloud::install(truth),
             (_, Action::Uninstall { version }) => cloud::uninstall(truth, *version),
             (_, Action::Reinstall { version }) => cloud::reinstall(truth, *version),
-            (_, Action::Ask { .. } | Action::Cancel { .. }) => (Status::Success, String::new()),
+            (_, Action::Ask { .. } | Action::Cancel { .. } | Action::Errand(_)) => {
+                (Status::Success, String::new())
+            }
         };
         row.stage = Stage::Unreported(status, output);
     }

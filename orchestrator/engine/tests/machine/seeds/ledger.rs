@@ -195,7 +195,7 @@ impl Ledger {
                     self.returning.len()
                 );
             }
-            Action::Verify { .. } | Action::Ask { .. } | Action::Cancel { .. } => {}
+            Action::Verify { .. } | Action::Ask { .. } | Action::Cancel { .. } | Action::Errand(_) => {}
         }
     }
 

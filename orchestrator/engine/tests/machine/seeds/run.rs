@@ -287,7 +287,7 @@ impl Run {
             Action::Install { .. } | Action::Survey { .. } => {
                 self.state.phase != Phase::Running || holds.iter().any(|hold| hold.kind.stops_installs())
             }
-            Action::Ask { .. } | Action::Cancel { .. } => false,
+            Action::Ask { .. } | Action::Cancel { .. } | Action::Errand(_) => false,
             _ => holds.iter().any(|hold| hold.kind.stops_rollback()),
         }
     }
