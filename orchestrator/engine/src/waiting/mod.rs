@@ -113,7 +113,9 @@ fn waited_for(plan: &Plan, state: &State, now: Timestamp) -> Waiting {
 }
 
 fn running(plan: &Plan, state: &State, now: Timestamp) -> Waiting {
-    if let Some(hold) = state.holds.iter().find(|hold| hold.kind.stops_installs()) {
+    let is_errand = |hold: &&Hold| matches!(hold.kind, Kind::Errand(_)) && errands_only(plan, state);
+    let stopping = state.holds.iter().find(|hold| hold.kind.stops_installs());
+    if let Some(hold) = stopping.or_else(|| state.holds.iter().find(is_errand)) {
         return held(plan, state, now, hold);
     }
     // Of waves side by side one that needs a person comes first: the others go on by themselves.
@@ -121,6 +123,11 @@ fn running(plan: &Plan, state: &State, now: Timestamp) -> Waiting {
     let mut all: Vec<Waiting> = open.map(|wave| of_wave(plan, state, now, wave)).collect();
     all.sort_by_key(|waiting| !matches!(waiting.what, Awaited::Person | Awaited::Approval | Awaited::Site));
     all.into_iter().next().unwrap_or_else(|| Waiting::new(Awaited::Nothing, "it is about to end"))
+}
+
+/// Whether nothing but errands is missing: before the first wave, or after the last.
+fn errands_only(plan: &Plan, state: &State) -> bool {
+    crate::errands::has_passed(state) || !plan.paused.is_empty() && state.first_dispatch_at.is_none()
 }
 
 /// Whether a wave is under way, or only its predecessors kept it back so far.
@@ -172,7 +179,10 @@ fn held(plan: &Plan, state: &State, now: Timestamp, hold: &Hold) -> Waiting {
         Kind::Site(_) | Kind::Refused(_) => {
             (Awaited::Site, "the rollout is aborted if anything still needs the site".to_owned())
         }
-        Kind::Operator | Kind::Emergency | Kind::Gate(..) | Kind::Twice => {
+        Kind::Errand(_) if crate::errands::has_passed(state) || state.phase == Phase::RollingBack => {
+            (Awaited::Person, "it is given up, and told among the exceptions".to_owned())
+        }
+        Kind::Operator | Kind::Emergency | Kind::Gate(..) | Kind::Twice | Kind::Errand(_) => {
             (Awaited::Person, "the rollout is aborted, nodes are left as they are".to_owned())
         }
     };
