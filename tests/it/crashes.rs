@@ -215,6 +215,7 @@ fn dies_and_goes_on(example: &Example, version: &str, point: &str, step: u64, wa
     assert_eq!(&end_of(code, &after), wanted, "{told}");
     assert_no_intent_twice(&after);
     let comments = comments(&stage);
+    assert_no_batch_left(&stage);
     let different: BTreeSet<&String> = comments.iter().collect();
     assert_eq!(different.len(), comments.len(), "a promise was sent twice: {comments:?} {told}");
     if code == 5 {
@@ -222,6 +223,28 @@ fn dies_and_goes_on(example: &Example, version: &str, point: &str, step: u64, wa
         assert_none_after_decision(&stage.log(&name(&stage)), &after, version);
     }
     crashes
+}
+
+/// Associations of batches that were made are gone, each made once.
+fn assert_no_batch_left(stage: &Stage) {
+    let executed =
+        |operation: &str| stage.sim.calls(operation).iter().filter(|call| call["executed"] == true).count();
+    let kept = stage.sim.calls("CreateAssociation");
+    let kept = kept.iter().filter(|call| call["executed"] == true);
+    let kept =
+        kept.filter(|call| call["brief"].as_str().is_some_and(|brief| brief.contains("keep-"))).count();
+    let names: Vec<String> = stage
+        .sim
+        .calls("CreateAssociation")
+        .iter()
+        .filter(|call| call["executed"] == true)
+        .map(|call| call["brief"].as_str().expect("text").to_owned())
+        .filter(|brief| brief.contains("name=wavetrain."))
+        .collect();
+    let different: BTreeSet<&String> = names.iter().collect();
+    assert_eq!(different.len(), names.len(), "a batch was made twice: {names:?}");
+    let (made, removed) = (executed("CreateAssociation"), executed("DeleteAssociation"));
+    assert_eq!(made - kept, removed, "associations made and removed, {kept} of them to stay");
 }
 
 fn survives(example: &Example) {
@@ -255,5 +278,6 @@ examples! {
     probe_and_uninstall_ends_the_same_wherever_it_dies: "probe-and-uninstall.yaml", BRIDGE, BREAKS_HALF;
     two_regions_parallel_ends_the_same_wherever_it_dies: "two-regions-parallel.yaml", AGENT, BREAKS_WINDOWS;
     with_packs_ends_the_same_wherever_it_dies: "with-packs.yaml", AGENT, BREAKS_WINDOWS;
+    state_manager_ends_the_same_wherever_it_dies: "state-manager.yaml", AGENT, BREAKS_HALF;
     windows_first_canary_ends_the_same_wherever_it_dies: "windows-first-canary.yaml", AGENT, BREAKS_WINDOWS;
 }

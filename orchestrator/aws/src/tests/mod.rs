@@ -1,6 +1,7 @@
 //! The adapters below the whole SDK, against a scripted AWS.
 
 mod alarms;
+mod associations;
 mod commands;
 mod compliance;
 mod failures;
