@@ -104,7 +104,7 @@ fn what_the_readme_shows_is_valid() {
     let readme = std::fs::read_to_string(readme).unwrap();
     let blocks = readme.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let (plans, gates): (Vec<&str>, Vec<&str>) = blocks.partition(|block| block.starts_with("apiVersion"));
-    assert_eq!((plans.len(), gates.len()), (1, 3));
+    assert!(plans.len() == 1 && gates.len() >= 4, "{} and {}", plans.len(), gates.len());
     let without = plans[0].split("  gates:").next().unwrap();
     let with = gates.iter().map(|gates| format!("{without}{gates}"));
     for text in with.chain([plans[0].to_owned()]) {

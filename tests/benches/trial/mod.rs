@@ -175,6 +175,7 @@ fn package() -> PackageView {
         name: "agent".to_owned(),
         versions: BTreeMap::from([view("1.0.0-1"), view("2.0.0-1")]),
         default_version: Some("1.0.0-1".to_owned()),
+        associations: Some(Vec::new()),
     }
 }
 
