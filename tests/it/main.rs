@@ -18,6 +18,7 @@ mod orders;
 mod packs;
 mod people;
 mod policies;
+mod published;
 mod stories;
 mod trials;
 mod trouble;

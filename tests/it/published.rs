@@ -1,0 +1,166 @@
+//! From a folder to the nodes, with the real program: build, publish into three accounts and four Regions, roll out, keep in order.
+
+use crate::kit::stage::{APPLY, Ran, Stage};
+use serde_json::Value;
+
+const SPEED: u32 = 2000;
+
+const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "eu-north-1", "ap-south-1"];
+
+const WORLD: &str = r#"
+seed: 11
+hub: "111122223333"
+sites: { accounts: ["111122223333", "444455556666", "777788889999"], regions: [us-east-1, eu-west-1, eu-north-1, ap-south-1] }
+roles: [{ name: wavetrain-spoke, external_id: tests }]
+nodes:
+  - { name: web, count: 1, platform: Linux, tagged: [{ key: rollout, value: canary, first: 1 }], installed: {} }
+packages: []
+probes: [{ contains: tool --version, package: tool }]
+timing: { agent_wait_seconds: [0, 3], listing_lag_seconds: 1, document_seconds: [5, 20] }
+buckets:
+  - { name: packages-us-east-1, region: us-east-1 }
+  - { name: packages-eu-west-1, region: eu-west-1 }
+  - { name: packages-eu-north-1, region: eu-north-1 }
+  - { name: packages-ap-south-1, region: ap-south-1 }
+"#;
+
+const PLAN: &str = r#"apiVersion: wavetrain/v1
+rollout:
+  name: tool
+  package: { name: tool, owner: "111122223333", version: VERSION, probe: { linux: tool --version, windows: tool --version } }
+  fleet:
+    accounts: ["111122223333", "444455556666", "777788889999"]
+    regions: [us-east-1, eu-west-1, eu-north-1, ap-south-1]
+    role: "arn:aws:iam::{account}:role/wavetrain-spoke"
+    external_id: tests
+  limits: { in_flight: 100%, failures: 2 }
+  waves: [{ name: all, percent: 100, bake: 5m }]
+"#;
+
+const RECIPE: &str = "apiVersion: wavetrain/v1
+package:
+  name: tool
+  version: VERSION
+  zips:
+    tool-linux.zip: { from: linux, serves: [{ platform: _any }] }
+";
+
+fn stage() -> Stage {
+    let stage = Stage::new(WORLD, SPEED);
+    stage.write("plan.yaml", &PLAN.replace("VERSION", "1.0.0-1"));
+    build(&stage, "1.0.0-1", 100);
+    stage
+}
+
+fn build(stage: &Stage, version: &str, payload: usize) {
+    std::fs::create_dir_all(stage.file("linux")).expect("a folder");
+    stage.write("package.yaml", &RECIPE.replace("VERSION", version));
+    for script in ["install.sh", "uninstall.sh", "validate.sh"] {
+        stage.write(&format!("linux/{script}"), "exit 0\n");
+    }
+    stage.write("linux/payload.txt", &format!("{version}\n").repeat(payload));
+    let out = format!("dist/{version}");
+    stage.run(&["package", "build", ".", "--out", &out]).ended_with(0);
+}
+
+fn publish_args<'a>(dist: &'a str) -> Vec<&'a str> {
+    vec![
+        "package",
+        "publish",
+        dist,
+        "--plan",
+        "plan.yaml",
+        "--bucket",
+        "packages-{region}",
+        "--output",
+        "json",
+    ]
+}
+
+fn publish(stage: &Stage, version: &str) -> Ran {
+    let dist = format!("dist/{version}");
+    stage.run(&publish_args(&dist))
+}
+
+fn outcomes(ran: &Ran) -> Vec<String> {
+    let all = ran.json();
+    let sites = all["sites"].as_array().expect("a list");
+    sites.iter().map(|site| site["outcome"].as_str().expect("an outcome").to_owned()).collect()
+}
+
+/// Calls that make a version, answered or not.
+fn made(stage: &Stage) -> usize {
+    ["CreateDocument", "UpdateDocument"].iter().map(|call| stage.sim.calls(call).len()).sum()
+}
+
+#[test]
+fn what_is_published_everywhere_is_rolled_out_everywhere() {
+    let stage = stage();
+    let ran = publish(&stage, "1.0.0-1").ended_with(0);
+    assert_eq!(outcomes(&ran), ["published"; 4]);
+    assert_eq!(outcomes(&publish(&stage, "1.0.0-1").ended_with(0)), ["was there"; 4]);
+    assert_eq!(made(&stage), REGIONS.len(), "nothing is made twice");
+    stage.run(&["package", "verify", "--plan", "plan.yaml"]).ended_with(0);
+    stage.run(&APPLY).ended_with(0);
+    assert!(stage.nodes().iter().all(|node| node.version.as_deref() == Some("1.0.0-1")));
+    let versions =
+        stage.run(&["package", "versions", "--plan", "plan.yaml", "--output", "json"]).ended_with(0).json();
+    let rows = versions["versions"].as_array().expect("a list").clone();
+    assert_eq!(rows.len(), REGIONS.len());
+    assert!(rows.iter().all(|row| row["nodes"] == 12 && row["default"] == true), "{versions}");
+}
+
+#[test]
+fn killed_at_any_moment_and_run_again_it_ends_the_same() {
+    let stage = stage();
+    // Moments by what AWS was asked last, not by the clock: the process dies when it has made that call.
+    for call in ["HeadObject", "PutObject", "CreateDocument", "GetDocument", "ModifyDocumentPermission"] {
+        let running = stage.start(&publish_args("dist/1.0.0-1"));
+        crate::kit::until("the call is made, or all of it is done", || {
+            let is_made = !stage.sim.calls(call).is_empty();
+            is_made.then_some(())
+        });
+        running.kill();
+    }
+    publish(&stage, "1.0.0-1").ended_with(0);
+    assert_eq!(made(&stage), REGIONS.len(), "nothing is made twice");
+    stage.run(&["package", "verify", "--plan", "plan.yaml"]).ended_with(0);
+}
+
+#[test]
+fn a_version_without_a_readable_source_is_told_and_mended_by_the_next_run() {
+    let stage = stage();
+    let fault = serde_json::json!({ "deny": true, "operations": ["GetObject"] });
+    stage.sim.add_fault(&fault);
+    publish(&stage, "1.0.0-1").ended_with(7).says("could not make version 1.0.0-1");
+    stage.sim.clear_faults();
+    publish(&stage, "1.0.0-1").ended_with(0);
+    stage.run(&["package", "verify", "--plan", "plan.yaml"]).ended_with(0);
+}
+
+#[test]
+fn versions_that_nodes_have_stay_and_old_ones_that_nobody_needs_go() {
+    let stage = stage();
+    publish(&stage, "1.0.0-1").ended_with(0);
+    for minor in 1..4 {
+        let version = format!("1.{minor}.0-1");
+        build(&stage, &version, 10);
+        publish(&stage, &version).ended_with(0);
+    }
+    stage.write("plan.yaml", &PLAN.replace("VERSION", "1.1.0-1"));
+    stage.run(&APPLY).ended_with(0);
+    stage.run(&["package", "set-default", "1.3.0-1", "--plan", "plan.yaml", "--yes"]).ended_with(0);
+    let prune = ["package", "prune", "--keep", "1", "--plan", "plan.yaml", "--yes", "--output", "json"];
+    let pruned = stage.run(&prune).ended_with(0).json();
+    let kept = |row: &&Value| row["kept"] == true && row["site"] == "111122223333/us-east-1";
+    let kept: Vec<&str> = pruned["versions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(kept)
+        .filter_map(|row| row["version"].as_str())
+        .collect();
+    assert_eq!(kept, ["1.1.0-1", "1.3.0-1"], "{pruned}");
+    stage.run(&["package", "verify", "1.1.0-1", "--plan", "plan.yaml"]).ended_with(0);
+    stage.run(&["package", "verify", "1.0.0-1", "--plan", "plan.yaml"]).ended_with(7).says("not there");
+}
