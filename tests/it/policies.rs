@@ -42,7 +42,6 @@ fn called(is_publishing: bool) -> BTreeSet<String> {
         ("put_compliance_items()", "ssm:PutComplianceItems"),
         ("create_document()", "ssm:CreateDocument"),
         ("update_document()", "ssm:UpdateDocument"),
-        ("update_document_default_version()", "ssm:UpdateDocumentDefaultVersion"),
         ("delete_document()", "ssm:DeleteDocument"),
         ("describe_document_permission()", "ssm:DescribeDocumentPermission"),
         ("modify_document_permission()", "ssm:ModifyDocumentPermission"),
