@@ -13,3 +13,4 @@ pub mod init;
 pub mod lint;
 pub mod manifest;
 pub mod publish;
+pub mod trial;

@@ -27,6 +27,22 @@ pub enum Package {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         output: Format,
     },
+    /// Run the Linux scripts as the SSM agent would, in a throw-away root: install, repeat, upgrade, failed upgrade, rollback,
+    /// uninstall. Nothing runs on a machine without user namespaces.
+    Test {
+        /// Directory with a package.yaml, or with a manifest.json and its zips.
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// Directory of an earlier version, to upgrade from and to go back to.
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+        /// Longest run of one script, in seconds.
+        #[arg(long, value_name = "SECONDS", default_value_t = wavetrain_package::trial::SCRIPT_SECONDS, value_parser = clap::value_parser!(u32).range(1..))]
+        timeout: u32,
+        /// Form of the report.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        output: Format,
+    },
     /// Build the zips and the manifest of a version: the same files give the same bytes, on every machine. Refused if lint
     /// finds errors.
     Build {

@@ -2,6 +2,7 @@
 
 mod lint;
 mod published;
+mod test;
 
 use super::context::Context;
 use crate::args::{Format, Package};
@@ -20,6 +21,9 @@ pub async fn run(context: &Context, command: Package) -> Result<Exit, Stop> {
         Package::Init { path, name } => init(context, &path, name),
         Package::Lint { path, version_name, output } => {
             lint::run(context, &path, version_name.as_deref(), output)
+        }
+        Package::Test { path, from, timeout, output } => {
+            test::run(context, &path, from.as_deref(), timeout, output)
         }
         Package::Build { path, out, output } => build(context, &path, out, output),
     }

@@ -1,0 +1,205 @@
+//! A root of its own for scripts, by user and mount namespaces: `unshare` of util-linux does it, without rights on the machine.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What runs inside, before the script.
+const SETUP: &str = include_str!("sandbox.sh");
+
+/// Bytes of output that are kept of one stream.
+const OUTPUT_BYTES: u64 = 64 << 10;
+
+/// Namespaces: user, mounts, processes, network, host name.
+const ISOLATED: [&str; 7] =
+    ["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--net", "--uts"];
+
+/// Where the agent keeps packages.
+pub const PACKAGES: &str = "var/lib/amazon/ssm/packages";
+
+/// Names at the top that [`SETUP`] makes.
+const MOUNTED: [&str; 10] = ["bin", "dev", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "usr", ".old"];
+
+/// Files of the machine that programs need, and that say nothing about it.
+const COPIED: [&str; 3] = ["etc/ld.so.cache", "etc/os-release", "etc/nsswitch.conf"];
+
+/// A folder that becomes the root of scripts. Deleted when dropped.
+#[derive(Debug)]
+pub struct Sandbox {
+    home: tempfile::TempDir,
+}
+
+/// How a script ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Exit code; 137 when it took too long.
+    pub code: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained about.
+    pub stderr: String,
+}
+
+impl Sandbox {
+    /// A root with nothing but the machine's programs.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn new() -> io::Result<Self> {
+        let home = tempfile::Builder::new().prefix("wavetrain-package-").tempdir()?;
+        let sandbox = Self { home };
+        let root = sandbox.root();
+        for folder in ["etc", "tmp", "run", "root", "home", "opt", "var/log", "var/tmp", PACKAGES] {
+            fs::create_dir_all(root.join(folder))?;
+        }
+        fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
+        fs::write(root.join("etc/group"), "root:x:0:\n")?;
+        for file in COPIED {
+            // What the machine does not have, its programs do not need.
+            let _ = fs::copy(Path::new("/").join(file), root.join(file));
+        }
+        copy_links(Path::new("/etc/alternatives"), &root.join("etc/alternatives"))?;
+        Ok(sandbox)
+    }
+
+    /// Why this machine has no sandbox; None if it has.
+    pub fn missing() -> Option<String> {
+        let tried = Self::new().and_then(|sandbox| {
+            fs::write(sandbox.root().join("try.sh"), "exit 0\n")?;
+            sandbox.run("/", "try.sh", &BTreeMap::new(), 60)
+        });
+        match tried {
+            Ok(Ended { code: 0, .. }) => None,
+            Ok(ended) => {
+                Some(ended.stderr.lines().next().unwrap_or("the namespaces are not permitted").to_owned())
+            }
+            Err(error) => Some(format!("unshare cannot run: {error}")),
+        }
+    }
+
+    /// The root, as the machine sees it.
+    pub fn root(&self) -> PathBuf {
+        self.home.path().join("root")
+    }
+
+    /// Runs a script as the agent does: through `sh`, in its folder, as root of the sandbox.
+    ///
+    /// # Errors
+    /// The sandbox cannot be entered; what the script does is no error.
+    pub fn run(
+        &self,
+        folder: &str,
+        script: &str,
+        environment: &BTreeMap<String, String>,
+        seconds: u32,
+    ) -> io::Result<Ended> {
+        let (out, err) = (self.home.path().join("stdout"), self.home.path().join("stderr"));
+        let status = Command::new("unshare")
+            .args(ISOLATED)
+            .args(["sh", "-c", SETUP, "sandbox"])
+            .arg(self.home.path())
+            .args([folder, &seconds.to_string(), script])
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("HOME", "/root")
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(File::create(&out)?)
+            .stderr(File::create(&err)?)
+            .status()?;
+        Ok(Ended { code: status.code().unwrap_or(137), stdout: beginning(&out)?, stderr: beginning(&err)? })
+    }
+
+    /// Everything on the sandbox's disk that scripts can have written, with sizes; not what the agent keeps.
+    ///
+    /// # Errors
+    /// It cannot be listed.
+    pub fn files(&self) -> io::Result<BTreeMap<String, u64>> {
+        let mut found = BTreeMap::new();
+        let ours: Vec<String> =
+            MOUNTED.into_iter().chain([PACKAGES]).map(|path| format!("/{path}")).collect();
+        walk(&self.root(), "", &ours, &mut found)?;
+        let upper = self.home.path().join("upper");
+        if upper.is_dir() {
+            walk(&upper, "/usr", &[], &mut found)?;
+        }
+        Ok(found)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // The overlay leaves a folder that nobody may list, not even its owner, who may change that.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let _ =
+                fs::set_permissions(self.home.path().join("work/work"), fs::Permissions::from_mode(0o700));
+        }
+    }
+}
+
+fn copy_links(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if let Ok(links) = fs::read_dir(from) {
+        fs::create_dir_all(to)?;
+        for link in links {
+            let link = link?;
+            if let Ok(target) = fs::read_link(link.path()) {
+                std::os::unix::fs::symlink(target, to.join(link.file_name()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn beginning(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(OUTPUT_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn walk(
+    folder: &Path,
+    prefix: &str,
+    left_out: &[String],
+    found: &mut BTreeMap<String, u64>,
+) -> io::Result<()> {
+    for item in fs::read_dir(folder)? {
+        let item = item?;
+        let name = format!("{prefix}/{}", item.file_name().to_string_lossy());
+        // Links are listed, never followed: a script may have let one lead out of the sandbox.
+        let about = item.metadata()?;
+        if left_out.contains(&name) {
+            continue;
+        }
+        if about.is_dir() {
+            walk(&item.path(), &name, left_out, found)?;
+        } else {
+            found.insert(name, about.len());
+        }
+    }
+    Ok(())
+}
+
+/// Makes a folder of a root, and refuses to follow a link on the way: scripts have written there.
+///
+/// # Errors
+/// There is a link, or it cannot be made.
+pub fn folder_beneath(root: &Path, path: &str) -> io::Result<PathBuf> {
+    let mut at = root.to_owned();
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        if part == ".." {
+            return Err(io::Error::other("the path leads out of the sandbox"));
+        }
+        at.push(part);
+        match at.symlink_metadata() {
+            Ok(about) if about.is_dir() => {}
+            Ok(_) => return Err(io::Error::other(format!("a script left something else at {path}"))),
+            Err(_) => fs::create_dir(&at)?,
+        }
+    }
+    Ok(at)
+}

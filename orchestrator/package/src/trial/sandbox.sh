@@ -1,0 +1,34 @@
+# Runs one script in a root of its own: private mounts, processes and network; nothing of the machine but its programs,
+# and those only to be read. Arguments: folder of the sandbox, folder of the script (in the sandbox), seconds, script.
+set -eu
+cd "$1"
+mount --bind root root
+cd root
+for part in usr bin sbin lib lib32 lib64 libx32; do
+    [ -e "/$part" ] || continue
+    if [ -L "/$part" ]; then
+        [ -L "$part" ] || cp -P "/$part" "$part"
+        continue
+    fi
+    mkdir -p "$part"
+    if [ "$part" = usr ] && mkdir -p ../upper ../work &&
+        (cd .. && mount -t overlay overlay -o lowerdir=/usr,upperdir=upper,workdir=work root/usr) 2>/dev/null; then
+        continue
+    fi
+    mount --rbind "/$part" "$part"
+    mount -o remount,bind,ro "$part"
+done
+mkdir -p dev proc .old
+mount -t tmpfs -o size=1m tmpfs dev
+for device in null zero full random urandom; do
+    : >"dev/$device"
+    mount --bind "/dev/$device" "dev/$device"
+done
+mount -t proc proc proc 2>/dev/null || true
+pivot_root . .old
+# From here on the machine cannot be reached.
+umount -l /.old
+rmdir /.old
+cd "$2"
+exec timeout -s KILL "$3" sh -c "echo Running sh $4
+sh $4"
