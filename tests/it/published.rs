@@ -15,6 +15,7 @@ roles: [{ name: wavetrain-spoke, external_id: tests }]
 nodes:
   - { name: web, count: 1, platform: Linux, tagged: [{ key: rollout, value: canary, first: 1 }], installed: {} }
 packages: []
+published: [{ package: tool }]
 probes: [{ contains: tool --version, package: tool }]
 timing: { agent_wait_seconds: [0, 3], listing_lag_seconds: 1, document_seconds: [5, 20] }
 buckets:
@@ -63,7 +64,7 @@ fn build(stage: &Stage, version: &str, payload: usize) {
     stage.run(&["package", "build", ".", "--out", &out]).ended_with(0);
 }
 
-fn publish_args<'a>(dist: &'a str) -> Vec<&'a str> {
+fn publish_args(dist: &str) -> Vec<&str> {
     vec![
         "package",
         "publish",

@@ -7,7 +7,7 @@ use wavetrain_model::agent::Status;
 use wavetrain_model::fleet::Site;
 use wavetrain_model::id::{AssociationId, CommandId, NodeId, SiteIndex, marker_of_association};
 use wavetrain_model::time::Timestamp;
-use wavetrain_ports::associations::Run;
+use wavetrain_ports::associations::{Execution, Run};
 use wavetrain_ports::distributor::{Command, Invocation, Listing};
 use wavetrain_ports::failure::{Class, Failure};
 
@@ -45,10 +45,10 @@ impl Hands {
                 id: CommandId::new(one.association.as_str()),
                 comment: String::new(),
                 targets: one.nodes,
-                completed: most(executions.iter().map(|execution| execution.completed()).sum()),
-                errors: most(executions.iter().map(|execution| execution.errors()).sum()),
+                completed: most(executions.iter().map(Execution::completed).sum()),
+                errors: most(executions.iter().map(Execution::errors).sum()),
                 delivery_timed_out: 0,
-                over: !executions.is_empty() && executions.iter().all(|execution| execution.is_over()),
+                over: !executions.is_empty() && executions.iter().all(Execution::is_over),
                 requested_at: one.at,
             });
         }

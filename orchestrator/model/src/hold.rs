@@ -72,9 +72,9 @@ impl Kind {
     pub fn site(self) -> Option<SiteIndex> {
         match self {
             Self::Site(site) | Self::Refused(site) => Some(site),
-            // Everything else goes on there.
-            Self::Errand(_) => None,
-            Self::Operator
+            // An errand names a site too, but everything else goes on there.
+            Self::Errand(_)
+            | Self::Operator
             | Self::Emergency
             | Self::Approval(_)
             | Self::SignOff(..)

@@ -118,7 +118,7 @@ async fn executions_and_their_targets_are_read_as_they_are() {
     assert_eq!(ids, ["early", "late"]);
     let runs = aws.execution_targets(&hub(), &id, "early").await.unwrap();
     assert_eq!((&runs[0].status, &runs[0].command), (&Status::Undeliverable, &None));
-    assert_eq!(runs[1].command.as_ref().map(|command| command.as_str()), Some("c-1"));
+    assert_eq!(runs[1].command.as_ref().map(wavetrain_model::id::CommandId::as_str), Some("c-1"));
     assert_eq!(aws.associations(&hub()).await.unwrap()[0].name, "keep");
     let gone = aws.delete_association(&hub(), &id).await.unwrap_err();
     assert_eq!(gone.class, Class::NotFound);

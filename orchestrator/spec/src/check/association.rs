@@ -93,7 +93,7 @@ fn keeping(
     let (targets, span) = match written.targets {
         Some(targets) => {
             let tags = targets.value.tags?.value.0;
-            let tag = |(key, values): (Placed<_>, Placed<_>)| tag(key, values);
+            let tag = |(key, values): (Placed<_>, Placed<_>)| tag(&key, values);
             (tags.into_iter().map(tag).collect::<Vec<_>>(), targets.span)
         }
         None => (selected(fleet, span, problems), span),
@@ -118,7 +118,7 @@ fn keeping(
 }
 
 fn tag(
-    key: Placed<crate::scalar::Text<crate::text::TagKey>>,
+    key: &Placed<crate::scalar::Text<crate::text::TagKey>>,
     values: Placed<crate::shape::OneOrMany<crate::scalar::Text<crate::text::TagValue>>>,
 ) -> Target {
     let values = values.value.0.into_iter().map(|value| value.value.text).collect();
