@@ -87,6 +87,7 @@ fn package() -> PackageView {
             packages: [file("amazon"), file("windows")].into(),
             update_script: std::collections::BTreeMap::new(),
         }),
+        amiss: Vec::new(),
     };
     PackageView {
         name: "agent".to_owned(),

@@ -15,6 +15,7 @@ mod interruption;
 mod kit;
 mod layers;
 mod orders;
+mod packages;
 mod packs;
 mod people;
 mod policies;

@@ -165,3 +165,19 @@ fn versions_that_nodes_have_stay_and_old_ones_that_nobody_needs_go() {
     stage.run(&["package", "verify", "1.1.0-1", "--plan", "plan.yaml"]).ended_with(0);
     stage.run(&["package", "verify", "1.0.0-1", "--plan", "plan.yaml"]).ended_with(7).says("not there");
 }
+
+#[test]
+fn one_version_of_two_builds_is_never_rolled_out() {
+    let stage = stage();
+    let everywhere = PLAN.replace("VERSION", "1.0.0-1");
+    stage.write("plan.yaml", &everywhere.replace(&REGIONS.join(", "), REGIONS[1]));
+    publish(&stage, "1.0.0-1").ended_with(0);
+    stage.write("plan.yaml", &everywhere);
+    build(&stage, "1.0.0-1", 101);
+    publish(&stage, "1.0.0-1").ended_with(7).says("is there already with other content");
+    stage.run(&["package", "verify", "--plan", "plan.yaml"]).ended_with(7).says("eu-west-1");
+    let refused = stage.run(&["plan", "plan.yaml"]).says("R0123").says("eu-west-1");
+    assert_ne!(refused.code, 0);
+    stage.run(&APPLY).says("R0123");
+    assert!(stage.sim.calls("SendCommand").is_empty());
+}

@@ -68,7 +68,9 @@ impl Package<'_> {
             listed => listed?,
         };
         let ask_unlisted = self.is_shared && view.versions.is_empty();
-        for (position, version) in self.wanted.iter().enumerate() {
+        // What nodes get back that nothing else is known of.
+        let default = view.default_version.clone().filter(|version| !self.wanted.contains(version));
+        for (position, version) in self.wanted.iter().chain(&default).enumerate() {
             if !ask_unlisted && !view.versions.contains_key(version) {
                 continue;
             }
@@ -106,7 +108,7 @@ async fn versions(reach: &Reach, name: &str) -> Result<PackageView, Failure> {
                 view.default_version = Some(version.to_owned());
             }
             let status = raw.status().map_or("", DocumentStatus::as_str).to_owned();
-            view.versions.insert(version.to_owned(), VersionView { status, hash: None, manifest: None });
+            view.versions.insert(version.to_owned(), VersionView::unread(status));
         }
         if !pages.turn(page.next_token())? {
             return Ok(view);
@@ -136,7 +138,28 @@ async fn read_version(
         status: document.status().map_or("", DocumentStatus::as_str).to_owned(),
         hash: (!content.is_empty()).then(|| manifest::hash(content)),
         manifest,
+        amiss: amiss(&document, content),
     }))
+}
+
+/// Files of the manifest that no node could take. Attachments are listed once the version is Active.
+fn amiss(document: &GetDocumentOutput, content: &str) -> Vec<String> {
+    if document.status() != Some(&DocumentStatus::Active) {
+        return Vec::new();
+    }
+    let attached: BTreeMap<&str, &str> = document
+        .attachments_content()
+        .iter()
+        .filter_map(|file| Some((file.name()?, file.hash().unwrap_or_default())))
+        .collect();
+    let fits = |name: &str, expected: &str| {
+        attached.get(name).is_some_and(|hash| hash.is_empty() || hash.eq_ignore_ascii_case(expected))
+    };
+    manifest::checksums(content)
+        .into_iter()
+        .filter(|(name, sum)| !fits(name, sum))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 async fn update_scripts(

@@ -2,6 +2,7 @@
 
 mod associations;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -41,26 +42,29 @@ pub fn sites(fleet: &Fleet) -> Vec<Site> {
 }
 
 /// Asks every site for its nodes, its view of the package and the documents we send. At most `at_once` sites are
-/// asked at a time. The troubles of all sites come back together, sorted by site.
+/// asked at a time. The troubles of all sites come back together, sorted by site. `earlier` names versions that nodes are
+/// known to have: they are what a rollback installs, so they are looked at as closely as the target.
 pub async fn observe(
     cloud: &Arc<dyn Cloud>,
     clock: &dyn Clock,
     spec: &Rollout,
+    earlier: &BTreeSet<String>,
     at_once: usize,
 ) -> Result<Snapshot, Vec<SiteTrouble>> {
     let sites = sites(&spec.fleet);
     check_reach(cloud, spec, &sites).await?;
     let questions = Arc::new(tag_questions(spec));
     let package = Arc::new(spec.package.clone());
+    let wanted: Arc<[String]> = wanted(spec, earlier).into();
     let places = Arc::new(Semaphore::new(at_once.max(1)));
     let mut asked = JoinSet::new();
     for (at, site) in sites.iter().enumerate() {
         let (cloud, site, places) = (cloud.clone(), site.clone(), places.clone());
-        let (questions, package) = (questions.clone(), package.clone());
+        let (questions, package, wanted) = (questions.clone(), package.clone(), wanted.clone());
         asked.spawn(async move {
             // The semaphore lives as long as its users and is never closed.
             let _place = places.acquire().await;
-            (at, ask(cloud.as_ref(), &site, SiteIndex(at as u32), &questions, &package).await)
+            (at, ask(cloud.as_ref(), &site, SiteIndex(at as u32), &questions, &package, &wanted).await)
         });
     }
     let mut answers: Vec<Option<Answer>> = sites.iter().map(|_| None).collect();
@@ -83,11 +87,11 @@ async fn ask(
     index: SiteIndex,
     questions: &[TagMatch],
     package: &Package,
+    wanted: &[String],
 ) -> Answer {
     // One after the other: a role that cannot be assumed should be refused once, not three times.
     cloud.check_documents(site, &documents(package)).await?;
     let look_into_files = package.install == InstallMode::InPlace;
-    let wanted = std::slice::from_ref(&package.version);
     let mut view = cloud.package(site, &package.name, &package.owner, wanted, look_into_files).await?;
     let mut found = associations::of_package(cloud, site, package).await?;
     let all = associations::questions(questions, found.as_deref().unwrap_or_default());
@@ -97,6 +101,15 @@ async fn ask(
     }
     view.associations = found;
     Ok((nodes, view))
+}
+
+/// The target first, then all that may have to be given back.
+fn wanted(spec: &Rollout, earlier: &BTreeSet<String>) -> Vec<String> {
+    let target = &spec.package.version;
+    let mut wanted = vec![target.clone()];
+    let back: BTreeSet<&String> = earlier.iter().chain(&spec.rollback.to).collect();
+    wanted.extend(back.into_iter().filter(|version| *version != target).cloned());
+    wanted
 }
 
 fn gather(

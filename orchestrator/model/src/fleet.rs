@@ -167,12 +167,20 @@ pub struct VersionView {
     pub hash: Option<Digest>,
     /// Which files the version has, where the manifest was read.
     pub manifest: Option<Manifest>,
+    /// Files of the manifest that are not attached, or attached with another content: an agent refuses them.
+    #[serde(default)]
+    pub amiss: Vec<String>,
 }
 
 impl VersionView {
     /// Whether a node can install it.
     pub fn is_active(&self) -> bool {
         self.status == "Active"
+    }
+
+    /// One whose content was not read.
+    pub fn unread(status: String) -> Self {
+        Self { status, hash: None, manifest: None, amiss: Vec::new() }
     }
 }
 

@@ -172,6 +172,9 @@ pub struct Package {
     pub arguments: BTreeMap<String, String>,
     /// How the product's version is read on a node.
     pub probe: Option<Probe>,
+    /// Whether one VersionName may stand for other content from site to site.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_differing_contents: bool,
 }
 
 /// `installationType` of `AWS-ConfigureAWSPackage`.

@@ -114,7 +114,9 @@ impl Rehearsal {
         let world = SharedWorld::new(World::new(&file).unwrap());
         let spec = size.spec();
         let clock = SimulatedClock::new(world.clone());
-        let fleet = survey::observe(&cloud(&world), &clock, &spec, 16).await.unwrap();
+        let fleet = survey::observe(&cloud(&world), &clock, &spec, &std::collections::BTreeSet::new(), 16)
+            .await
+            .unwrap();
         let plan = planned(&spec, &fleet);
         Self { world, fleet, plan, store: Arc::new(Memory::new()) }
     }

@@ -169,7 +169,10 @@ fn package() -> PackageView {
             update_script: BTreeMap::new(),
         };
         let hash = Some(Digest::new(version));
-        (version.to_owned(), VersionView { status: "Active".to_owned(), hash, manifest: Some(manifest) })
+        (
+            version.to_owned(),
+            VersionView { status: "Active".to_owned(), hash, manifest: Some(manifest), amiss: Vec::new() },
+        )
     };
     PackageView {
         name: "agent".to_owned(),

@@ -135,7 +135,9 @@ async fn rolled_back() -> Loaded {
     let outcome =
         wavetrain_spec::read("plan.yaml", crate::kit::worlds::plan(crate::kit::worlds::BAD).as_bytes());
     let spec = outcome.rollout.expect("a plan file");
-    let fleet = survey::observe(&cloud, clock.as_ref(), &spec, 4).await.expect("a fleet");
+    let fleet = survey::observe(&cloud, clock.as_ref(), &spec, &std::collections::BTreeSet::new(), 4)
+        .await
+        .expect("a fleet");
     let busy = BusyNodes::new();
     let plan =
         planner::plan(&Inputs { spec: &spec, fleet: &fleet, ledger: &[], busy: &busy, quarantined: None });

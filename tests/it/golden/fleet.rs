@@ -185,7 +185,10 @@ impl Package {
                 update_script: scripts.clone(),
             };
             let hash = Some(Digest::new(format!("{version} of {} distributions", self.files.len())));
-            (version.clone(), VersionView { status: status.clone(), hash, manifest: Some(manifest) })
+            (
+                version.clone(),
+                VersionView { status: status.clone(), hash, manifest: Some(manifest), amiss: Vec::new() },
+            )
         };
         PackageView {
             name: name.to_owned(),

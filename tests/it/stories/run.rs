@@ -67,7 +67,9 @@ async fn planned(world: &SharedWorld, clock: &StoryClock, file: &str, planted: P
     let text = wavetrain_spec::render(&outcome.report);
     let spec = outcome.rollout.unwrap_or_else(|| panic!("{text}\n{file}"));
     let cloud: Arc<dyn Cloud> = Arc::new(SimulatedCloud::new(world.clone(), "survey"));
-    let fleet = survey::observe(&cloud, clock, &spec, 4).await.expect("a fleet without faults");
+    let fleet = survey::observe(&cloud, clock, &spec, &std::collections::BTreeSet::new(), 4)
+        .await
+        .expect("a fleet without faults");
     let busy = BusyNodes::new();
     let inputs = Inputs { spec: &spec, fleet: &fleet, ledger: &[], busy: &busy, quarantined: None };
     let mut plan = planner::plan(&inputs).ok()?;

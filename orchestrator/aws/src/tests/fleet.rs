@@ -103,7 +103,25 @@ async fn a_package_is_seen_with_its_versions_and_wanted_manifests() {
     assert!(read.is_active() && read.hash.is_some());
     assert_eq!(read.manifest.as_ref().unwrap().packages["amazon"]["_any"]["_any"], "l.zip");
     assert!(view.versions["1"].manifest.is_none());
-    assert_eq!(fake.calls("GetDocument").len(), 1);
+    assert_eq!(fake.calls("GetDocument").len(), 2, "the default may have to be given back");
+}
+
+#[tokio::test]
+async fn files_that_are_not_attached_as_the_manifest_says_are_named() {
+    let fake = Fake::new(|call| match call.operation.as_str() {
+        "GetDocument" => {
+            let checksums = |sum: &str| json!({"checksums": {"sha256": sum}, "size": 1});
+            let content = json!({"schemaVersion": "2.0", "version": "2", "packages": {},
+                "files": {"same.zip": checksums("AA"), "other.zip": checksums("bb"), "none.zip": checksums("cc")}});
+            ok(&json!({"Content": content.to_string(), "Status": "Active", "VersionName": "2",
+                "AttachmentsContent": [{"Name": "same.zip", "Hash": "aa"}, {"Name": "other.zip", "Hash": "dd"}]})
+            .to_string())
+        }
+        _ => package(call),
+    });
+    let owner = AccountId::from("111111111111");
+    let view = fake.aws().await.package(&hub(), "agent", &owner, &["2".to_owned()], false).await.unwrap();
+    assert_eq!(view.versions["2"].amiss, ["none.zip", "other.zip"]);
 }
 
 #[tokio::test]

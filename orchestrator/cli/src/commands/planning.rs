@@ -60,9 +60,10 @@ pub async fn plan(
 ) -> Result<Plan, Stop> {
     let asked = spec.fleet.accounts.len() * spec.fleet.regions.len();
     context.console.note(&format!("looking at {} …", crate::print::table::counted(asked as u64, "site")));
-    let observed = survey::observe(cloud, time.clock.as_ref(), spec, SITES_AT_ONCE).await;
-    let fleet = observed.map_err(|troubles| unreachable_sites(context, &troubles, asked))?;
     let known = known(store, spec).await?;
+    let earlier = known.ledger.iter().filter_map(|entry| entry.version.clone()).collect();
+    let observed = survey::observe(cloud, time.clock.as_ref(), spec, &earlier, SITES_AT_ONCE).await;
+    let fleet = observed.map_err(|troubles| unreachable_sites(context, &troubles, asked))?;
     let inputs = Inputs {
         spec,
         fleet: &fleet,

@@ -346,6 +346,7 @@ pub mod tests {
                 install: spec::InstallMode::Reinstall,
                 arguments: BTreeMap::new(),
                 probe: None,
+                allow_differing_contents: false,
             },
             fleet: spec::Fleet {
                 accounts: vec![AccountId::new("111122223333")],

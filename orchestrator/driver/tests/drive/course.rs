@@ -226,8 +226,15 @@ async fn the_troubles_of_all_sites_are_reported_together() {
     for region in ["us-east-1", "eu-west-1"] {
         stage.aws.world().deaf.insert(region.to_owned(), Class::Denied);
     }
-    let troubles =
-        survey::observe(&stage.cloud(), stage.clock.as_ref(), &plan.spec, 1).await.expect_err("deaf");
+    let troubles = survey::observe(
+        &stage.cloud(),
+        stage.clock.as_ref(),
+        &plan.spec,
+        &std::collections::BTreeSet::new(),
+        1,
+    )
+    .await
+    .expect_err("deaf");
     let places: Vec<String> = troubles.iter().map(|trouble| trouble.site.to_string()).collect();
     assert_eq!(places, ["111122223333/eu-west-1", "111122223333/us-east-1"]);
 }
@@ -239,7 +246,9 @@ async fn without_a_role_foreign_accounts_are_refused_before_anything_is_read() {
     let mut spec = plan.spec.clone();
     spec.fleet.accounts.push("444455556666".into());
     let troubles =
-        survey::observe(&stage.cloud(), stage.clock.as_ref(), &spec, 1).await.expect_err("foreign");
+        survey::observe(&stage.cloud(), stage.clock.as_ref(), &spec, &std::collections::BTreeSet::new(), 1)
+            .await
+            .expect_err("foreign");
     assert_eq!(troubles.len(), 2);
     assert!(stage.aws.world().calls.is_empty());
 }

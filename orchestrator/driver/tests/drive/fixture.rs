@@ -71,7 +71,9 @@ impl Stage {
         let mut spec = spec();
         adjust(&mut spec);
         let fleet =
-            survey::observe(&self.cloud(), self.clock.as_ref(), &spec, 4).await.expect("a healthy fleet");
+            survey::observe(&self.cloud(), self.clock.as_ref(), &spec, &std::collections::BTreeSet::new(), 4)
+                .await
+                .expect("a healthy fleet");
         let busy = planner::BusyNodes::new();
         let inputs =
             planner::Inputs { spec: &spec, fleet: &fleet, ledger: &[], busy: &busy, quarantined: None };
@@ -150,6 +152,7 @@ pub(crate) fn package_view() -> PackageView {
             packages: packages.clone(),
             update_script: BTreeMap::new(),
         }),
+        amiss: Vec::new(),
     };
     PackageView {
         name: "agent".to_owned(),
@@ -181,6 +184,7 @@ fn spec() -> spec::Rollout {
             install: spec::InstallMode::Reinstall,
             arguments: BTreeMap::new(),
             probe: Some(spec::Probe { linux: Some("agent version".to_owned()), windows: None, expect: None }),
+            allow_differing_contents: false,
         },
         fleet: spec::Fleet {
             accounts: vec!["111122223333".into()],

@@ -182,8 +182,8 @@ fn wave_names<'a>(spec: &'a Rollout, waves: &[WaveIndex]) -> Vec<&'a str> {
 fn planned_sites<'a>(fleet: &'a Snapshot, versions: &mut Versions<'a>) -> Vec<PlannedSite> {
     let mut planned = Vec::with_capacity(fleet.sites.len());
     for (site, package) in fleet.sites.iter().zip(&fleet.packages) {
-        let active = package.versions.iter().filter(|(_, view)| view.is_active());
-        let restorable: Vec<_> = active.map(|(name, _)| versions.intern(name)).collect();
+        let whole = package.versions.iter().filter(|(name, view)| survey::is_restorable(view, name));
+        let restorable: Vec<_> = whole.map(|(name, _)| versions.intern(name)).collect();
         planned.push(PlannedSite {
             site: site.clone(),
             package: package.name.clone(),
@@ -213,6 +213,12 @@ fn refusals(inputs: &Inputs<'_>, survey: &Survey<'_>, versions: &Versions<'_>) -
     for (block, sites) in &survey.blocks {
         refusals.push(refusal::blocked(spec, inputs.fleet, block, sites));
     }
+    if !spec.package.allow_differing_contents {
+        let differing = target::differing_contents(inputs.fleet, &survey.relied_on);
+        refusals.extend(
+            differing.iter().map(|differing| refusal::contents_differ(&inputs.fleet.sites, differing)),
+        );
+    }
     // Nodes behind a block are neither eligible nor excluded; their share is not known until it is gone.
     if survey.selected > 0 && survey.blocks.is_empty() {
         refusals.extend(coverage(spec, survey));
@@ -235,8 +241,8 @@ fn coverage(spec: &Rollout, survey: &Survey<'_>) -> Option<Refusal> {
 
 /// What a reader should know although nothing is wrong.
 fn notes(inputs: &Inputs<'_>, survey: &Survey<'_>) -> Vec<String> {
-    let mut notes: Vec<String> =
-        target::differing_contents(inputs.fleet, &inputs.spec.package.version).into_iter().collect();
+    let differing = target::differing_contents(inputs.fleet, &survey.relied_on);
+    let mut notes: Vec<String> = differing.iter().map(ToString::to_string).collect();
     for (version, nodes) in &survey.unrestorable_hints {
         notes.push(format!(
             "{} last had {version}, which cannot be given back where they are; a node whose probe still says so is not touched",

@@ -1,6 +1,7 @@
 //! Why no plan is made: every reason at once, each with a stable code.
 
 use super::survey::Block;
+use super::target::Differing;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use wavetrain_model::fleet::{Site, Snapshot};
@@ -142,6 +143,21 @@ pub(super) fn associations_unseen(place: &str) -> Refusal {
     )
 }
 
+/// One VersionName that means different things.
+pub(super) fn contents_differ(table: &[Site], differing: &Differing<'_>) -> Refusal {
+    let name = |site: &SiteIndex| table.get(site.at()).map(Site::to_string).unwrap_or_default();
+    let mut others = differing.others.iter().take(SITES_NAMED).map(name).collect::<Vec<_>>().join(", ");
+    if differing.others.len() > SITES_NAMED {
+        let _ = write!(others, " and {} more", differing.others.len() - SITES_NAMED);
+    }
+    refusal(
+        "R0123",
+        format!("{differing}: {others} differ from {}", name(&differing.usual)),
+        "see `wavetrain package verify` and publish one build everywhere; where each Region builds its own on purpose, write \
+         `package.allow_differing_contents: yes`",
+    )
+}
+
 /// What the survey stumbled over, with the nodes concerned per site.
 pub(super) fn blocked(
     spec: &Rollout,
@@ -172,6 +188,11 @@ pub(super) fn blocked(
             format!("the manifest of {package} says version {version} in {place}"),
             "publish it with the VersionName as `version`: agents keep their state under the manifest's version",
         ),
+        Block::FileAmiss { version, file } => refusal(
+            "R0122",
+            format!("{file} of version {version} is not attached as its manifest says, in {place}"),
+            "nodes would refuse it: see `wavetrain package verify`, and publish the version again under a new name",
+        ),
         Block::NoUpdateScript { file } => refusal(
             "R0115",
             format!(
@@ -196,10 +217,10 @@ pub(super) fn blocked(
         Block::RestoreUnavailable { version, source } => refusal(
             "R0118",
             format!(
-                "{version}, to be given back on failure ({}), is not Active and visible in {place}",
+                "{version}, to be given back on failure ({}), is not visible, Active and whole, with files for the nodes, in {place}",
                 source.word()
             ),
-            "publish or share that version there, or set `rollback.to` to one that exists",
+            "see `wavetrain package verify`; publish or share that version there, or set `rollback.to` to one that exists",
         ),
     }
 }

@@ -7,7 +7,7 @@ use super::versions::Versions;
 use super::{BusyNodes, Inputs};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use wavetrain_model::fleet::{Node, PackageView, Ping, Platform, Snapshot};
+use wavetrain_model::fleet::{Node, PackageView, Ping, Platform, Snapshot, VersionView};
 use wavetrain_model::id::SiteIndex;
 use wavetrain_model::plan::{Before, Excluded, Exclusion, Restore, Source};
 use wavetrain_model::spec::{InstallMode, Rollout};
@@ -23,6 +23,8 @@ pub(super) enum Block<'a> {
     ManifestUnread,
     /// VersionName and manifest disagree.
     ManifestVersion { version: &'a str },
+    /// A file that nodes would take is not attached, or is another one.
+    FileAmiss { version: &'a str, file: &'a str },
     /// In-place update without a script for it.
     NoUpdateScript { file: &'a str },
     /// No default version to fall back on.
@@ -51,6 +53,8 @@ pub(super) struct Survey<'a> {
     pub(super) blocks: BTreeMap<Block<'a>, BTreeMap<SiteIndex, u32>>,
     /// Nodes with a probe whose last verified version cannot be given back, per version.
     pub(super) unrestorable_hints: BTreeMap<&'a str, u32>,
+    /// Versions that nodes get, or may get back, and where.
+    pub(super) relied_on: BTreeMap<&'a str, BTreeSet<SiteIndex>>,
 }
 
 /// Sorts the whole fleet once and judges node by node.
@@ -79,6 +83,7 @@ pub(super) fn survey<'a>(
         excluded: Vec::new(),
         blocks: BTreeMap::new(),
         unrestorable_hints: BTreeMap::new(),
+        relied_on: BTreeMap::new(),
     };
     for node in nodes.into_iter().filter(|node| questions.selects(node.tags)) {
         survey.selected += 1;
@@ -181,11 +186,19 @@ impl<'a> Judge<'a, '_> {
             block(Block::NoUpdateScript { file });
         }
         let site = &self.fleet.packages[node.site.at()];
+        let target = self.spec.package.version.as_str();
+        let is_amiss = is_amiss(site, target, file);
+        if is_amiss {
+            block(Block::FileAmiss { version: target, file });
+        }
+        let blocked = blocked || is_amiss;
+        survey.relied_on.entry(target).or_default().insert(node.site);
         if self.has_probe(node.platform) {
-            if let Verified::At(version) = verified
-                && !is_restorable(site, version)
-            {
-                *survey.unrestorable_hints.entry(version).or_default() += 1;
+            if let Verified::At(version) = verified {
+                survey.relied_on.entry(version).or_default().insert(node.site);
+                if !can_take(site, version, node) {
+                    *survey.unrestorable_hints.entry(version).or_default() += 1;
+                }
             }
             let restore = Restore { to: Before::Unknown, source: Source::Probe };
             return Ok((!blocked).then_some(restore));
@@ -195,11 +208,14 @@ impl<'a> Judge<'a, '_> {
                 Err(Exclusion::PreviousUnknown)
             }
             Err(_) if self.spec.rollback.require_known => Err(Exclusion::PreviousUnknown),
-            Ok((Some(version), source)) if !is_restorable(site, version) => {
+            Ok((Some(version), source)) if !can_take(site, version, node) => {
                 block(Block::RestoreUnavailable { version, source });
                 Ok(None)
             }
             Ok((version, source)) => {
+                if let Some(version) = version {
+                    survey.relied_on.entry(version).or_default().insert(node.site);
+                }
                 let to = version.map_or(Before::Absent, |name| Before::Version(self.versions.intern(name)));
                 Ok((!blocked).then_some(Restore { to, source }))
             }
@@ -276,8 +292,23 @@ impl<'a> Judge<'a, '_> {
     }
 }
 
-fn is_restorable(site: &PackageView, version: &str) -> bool {
-    site.versions.get(version).is_some_and(wavetrain_model::fleet::VersionView::is_active)
+/// Whether a node at the site could be given a version back, as far as anything was read of it.
+pub(super) fn is_restorable(view: &VersionView, version: &str) -> bool {
+    view.is_active() && view.manifest.as_ref().is_none_or(|manifest| manifest.version == version)
+}
+
+/// The same for one node: there is a file for it, as the manifest says.
+fn can_take(site: &PackageView, version: &str, node: &Node) -> bool {
+    let Some(view) = site.versions.get(version).filter(|view| is_restorable(view, version)) else {
+        return false;
+    };
+    let Some(manifest) = &view.manifest else { return true };
+    let file = files::find(manifest, &node.distribution, &node.distribution_version, node.architecture);
+    file.is_some_and(|file| !is_amiss(site, version, file))
+}
+
+fn is_amiss(site: &PackageView, version: &str, file: &str) -> bool {
+    site.versions.get(version).is_some_and(|view| view.amiss.iter().any(|amiss| amiss == file))
 }
 
 fn wanted(node: &Node) -> String {

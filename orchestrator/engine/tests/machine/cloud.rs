@@ -298,6 +298,7 @@ fn spec_of(waves: usize) -> spec::Rollout {
                 windows: Some("tool version".to_owned()),
                 expect: None,
             }),
+            allow_differing_contents: false,
         },
         fleet: spec::Fleet {
             accounts: vec![AccountId::from("111122223333")],

@@ -1,8 +1,8 @@
 //! Who takes part, who does not and why, and what stops the whole plan.
 
 use super::fixture::{
-    NOW, TARGET, canary, codes, empty_fleet, exclusion, node, percent, planned, planned_with, rollout,
-    small_fleet, verified,
+    DEFAULT, NOW, TARGET, canary, codes, empty_fleet, exclusion, node, percent, planned, planned_with,
+    rollout, small_fleet, verified,
 };
 use std::collections::BTreeMap;
 use wavetrain_engine::planner::{BusyNodes, Inputs, plan};
@@ -193,8 +193,50 @@ fn target_must_be_active_visible_and_itself_in_every_site_with_nodes() {
     assert!(refusals[0].message.contains("111122223333/eu-west-1"));
     assert!(refusals[0].message.contains("40 nodes"));
     fleet.nodes.retain(|node| node.site.0 == 3);
+    assert!(planned(&spec, &fleet).is_ok());
+}
+
+#[test]
+fn one_version_of_two_contents_is_refused_unless_that_is_wanted() {
+    let mut spec = everything();
+    let mut fleet = mixed_fleet(&spec);
+    fleet.packages[1].versions.get_mut(TARGET).unwrap().hash = Some(Digest::new("another"));
+    let refusals = planned(&spec, &fleet).unwrap_err();
+    assert_eq!(refusals.iter().map(|refusal| refusal.code.as_str()).collect::<Vec<_>>(), ["R0123"]);
+    assert!(refusals[0].message.contains(&fleet.sites[1].to_string()), "{}", refusals[0].message);
+    spec.package.allow_differing_contents = true;
     let plan = planned(&spec, &fleet).unwrap();
     assert!(plan.notes.iter().any(|note| note.contains("2 different manifests")), "{:?}", plan.notes);
+    spec.package.allow_differing_contents = false;
+    fleet.nodes.retain(|node| node.site.0 != 1);
+    assert!(planned(&spec, &fleet).is_ok(), "a site without nodes says nothing");
+}
+
+#[test]
+fn what_nodes_may_get_back_is_the_same_everywhere_too() {
+    let mut spec = everything();
+    spec.package.probe = None;
+    let mut fleet = mixed_fleet(&spec);
+    assert!(planned(&spec, &fleet).is_ok());
+    fleet.packages[2].versions.get_mut(DEFAULT).unwrap().hash = Some(Digest::new("another"));
+    assert_eq!(codes(planned(&spec, &fleet)), ["R0123"]);
+}
+
+#[test]
+fn a_file_that_is_not_attached_as_the_manifest_says_stops_its_nodes_only() {
+    let spec = everything();
+    let mut fleet = mixed_fleet(&spec);
+    let view = fleet.packages[0].versions.get_mut(TARGET).unwrap();
+    let files: Vec<String> = view.manifest.iter().flat_map(files_of).collect();
+    view.amiss = vec!["no-node-takes-this.zip".to_owned()];
+    assert!(planned(&spec, &fleet).is_ok());
+    fleet.packages[0].versions.get_mut(TARGET).unwrap().amiss = files;
+    assert_eq!(codes(planned(&spec, &fleet)).first().map(String::as_str), Some("R0122"));
+}
+
+fn files_of(manifest: &wavetrain_model::fleet::Manifest) -> Vec<String> {
+    let versions = manifest.packages.values().flat_map(|versions| versions.values());
+    versions.flat_map(|architectures| architectures.values().cloned()).collect()
 }
 
 #[test]

@@ -54,6 +54,7 @@ pub(crate) fn rollout(waves: Vec<Wave>) -> Rollout {
             install: InstallMode::Reinstall,
             arguments: BTreeMap::new(),
             probe: None,
+            allow_differing_contents: false,
         },
         fleet: Fleet {
             accounts: vec![AccountId::from("111122223333"), AccountId::from("444455556666")],
@@ -122,6 +123,7 @@ pub(crate) fn version_view(version: &str) -> VersionView {
         status: "Active".to_owned(),
         hash: Some(Digest::new(format!("hash of {version}"))),
         manifest: Some(manifest(version)),
+        amiss: Vec::new(),
     }
 }
 

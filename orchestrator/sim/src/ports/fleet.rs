@@ -96,9 +96,11 @@ impl Fleet for SimulatedCloud {
             format!("arn:aws:ssm:{}:{owner}:document/{name}", site.region)
         };
         let mut view = self.versions(site, &name)?;
-        for (position, version) in wanted.iter().enumerate() {
+        let default = view.default_version.clone().filter(|version| !wanted.contains(version));
+        for (position, version) in wanted.iter().chain(&default).enumerate() {
             let Some(seen) = view.versions.get_mut(version) else { continue };
             let document = self.document(site, &name, version)?;
+            seen.amiss = amiss(&document);
             seen.hash = Some(Digest::new(content_hash(&document.content)));
             seen.manifest = self.manifest(&document, look_into_files && position == 0);
         }
@@ -195,7 +197,7 @@ impl SimulatedCloud {
                     view.default_version = Some(label.clone());
                 }
                 let status = row.status.as_str().to_owned();
-                view.versions.insert(label, VersionView { status, hash: None, manifest: None });
+                view.versions.insert(label, VersionView::unread(status));
             }
             token = page.next_token;
             if token.is_none() {
@@ -246,11 +248,34 @@ impl SimulatedCloud {
     }
 }
 
+/// Files of the manifest that are not attached as it says.
+fn amiss(document: &GetDocumentOutput) -> Vec<String> {
+    let Ok(content) = serde_json::from_str::<Content>(&document.content) else { return Vec::new() };
+    let Some(attached) = &document.attachments_content else { return Vec::new() };
+    let is_there = |name: &str, sha256: &str| {
+        attached.iter().any(|file| file.name == name && file.hash.eq_ignore_ascii_case(sha256))
+    };
+    content
+        .files
+        .into_iter()
+        .filter(|(name, file)| !file.checksums.get("sha256").is_none_or(|sum| is_there(name, sum)))
+        .map(|(name, _)| name)
+        .collect()
+}
+
 /// The parts of a package manifest that matter here.
 #[derive(Deserialize)]
 struct Content {
     version: String,
     packages: BTreeMap<String, BTreeMap<String, BTreeMap<String, Leaf>>>,
+    #[serde(default)]
+    files: BTreeMap<String, Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(default)]
+    checksums: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

@@ -49,6 +49,7 @@ pub fn check(written: Option<Placed<file::Package>>, problems: &mut Problems) ->
         install: written.install.value.0,
         arguments: arguments.unwrap_or_default(),
         probe,
+        allow_differing_contents: written.allow_differing_contents.value.0,
     };
     Some(CheckedPackage { value, name_span })
 }
