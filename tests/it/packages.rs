@@ -1,6 +1,7 @@
 //! Packages before they are published, with the real program: made from nothing, built, and what stands in the way.
 
 use crate::kit::binary;
+use crate::kit::stage::Stage;
 use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -75,4 +76,23 @@ fn a_build_without_room_says_so_and_leaves_no_version_behind() {
     assert!(said.contains("dist") && said.contains("too large"), "{said}");
     assert!(!at.join("dist/manifest.json").exists(), "a version without its files would be published");
     succeeds(at, r#""$WAVETRAIN" package build fresh --out dist"#);
+}
+
+#[test]
+fn the_example_goes_from_its_folder_to_every_node_and_on_to_the_next_version() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/datadog-agent"));
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a file of the example");
+    let stage = Stage::new(&read("world.yaml"), 2_000);
+    let plan = read("plan.yaml");
+    for (source, version) in [("earlier", "7.57.0-1"), ("", "7.58.0-1")] {
+        stage.write("plan.yaml", &plan.replace("7.58.0-1", version));
+        let source = folder.join(source).display().to_string();
+        let dist = format!("dist/{version}");
+        stage.run(&["package", "build", &source, "--out", &dist]).ended_with(0);
+        let publish = ["package", "publish", &dist, "--plan", "plan.yaml", "--bucket", "packages-{region}"];
+        stage.run(&publish).ended_with(0);
+        stage.run(&["package", "verify", "--plan", "plan.yaml"]).ended_with(0);
+        stage.apply().ended_with(0);
+        assert!(stage.nodes().iter().all(|node| node.version.as_deref() == Some(version)));
+    }
 }

@@ -232,6 +232,7 @@ impl Lines {
             Step::Waiting => return self.once(site, "waiting"),
             Step::Unnamed => "the attached files are not named: their digests are not known".to_owned(),
             Step::Active => "active".to_owned(),
+            Step::Shared(1) => "shared with 1 more account".to_owned(),
             Step::Shared(accounts) => format!("shared with {accounts} more accounts"),
             Step::Default => "is the default version now".to_owned(),
         };
