@@ -4,7 +4,8 @@ mod node;
 mod queue;
 mod words;
 
-use crate::gate::first_look;
+use crate::decide::answer::silent_since;
+use crate::gate::{first_look, install_medians};
 use std::collections::BTreeMap;
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::fleet::Platform;
@@ -16,7 +17,7 @@ use wavetrain_model::limit::NODES_PER_COMMAND;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Bug;
-use wavetrain_model::spec::Gate;
+use wavetrain_model::spec::{Check, Gate};
 use wavetrain_model::state::{
     Carrying, GateRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, Round, State,
     WavePhase,
@@ -61,7 +62,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             answered(state, Some(*intent), nodes);
         }
         Event::Installed { intent, touch, nodes } => {
-            note_duration(state, *intent, nodes.len(), at);
+            note_duration(plan, state, *intent, nodes, at);
             node::installed(plan, state, *touch, nodes, at);
             answered(state, Some(*intent), nodes);
         }
@@ -71,7 +72,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
         }
         Event::Finished { intent, outcome, touch, nodes, note } => {
             if let (Some(intent), Outcome::Succeeded) = (intent, outcome) {
-                note_duration(state, *intent, nodes.len(), at);
+                note_duration(plan, state, *intent, nodes, at);
             }
             node::finished(plan, state, (*outcome, *touch), nodes, at);
             node::note(state, nodes, note);
@@ -85,7 +86,7 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             judged(gate_record(state, *which, *scope, at), *verdict, &evidence.sentence);
         }
         Event::Held { hold } => hold_on(state, hold),
-        Event::Released { kind, accepted } => release(state, *kind, *accepted, at),
+        Event::Released { kind, accepted } => release(plan, state, *kind, *accepted, at),
         Event::Approved { .. } | Event::Rejected { .. } | Event::Reported { .. } => {
             words::told(state, &entry.event, at);
         }
@@ -180,15 +181,22 @@ fn judged(record: &mut GateRecord, verdict: Verdict, sentence: &str) {
     sentence.clone_into(&mut record.sentence);
 }
 
-/// Counts how long an install took, for those to come.
-fn note_duration(state: &mut State, intent: IntentId, nodes: usize, at: Timestamp) {
+/// Counts how long an install took, for those to come. Where nobody watched for a time, the duration would be ours, not the nodes'.
+fn note_duration(plan: &Plan, state: &mut State, intent: IntentId, nodes: &[NodeIndex], at: Timestamp) {
     let Some(open) = state.open.get(&intent) else { return };
+    let is_watched = silent_since(state, open.intent.site, open.recorded_at) == open.recorded_at;
+    if !is_watched || state.is_site_held(open.intent.site) {
+        return;
+    }
     if let (Action::Install { wave, .. }, Progress::Sent { at: sent, .. }) =
         (&open.intent.action, &open.progress)
     {
         let seconds = at.since(*sent).0;
         let step = seconds.div_ceil(INSTALL_STEP_SECONDS).saturating_mul(INSTALL_STEP_SECONDS);
-        *state.waves[wave.at()].install_seconds.entry(step).or_default() += nodes as u32;
+        let durations = &mut state.waves[wave.at()].install_seconds;
+        for node in nodes {
+            *durations.entry(plan.platform_of(*node)).or_default().entry(step).or_default() += 1;
+        }
     }
 }
 
@@ -447,10 +455,11 @@ fn site_answered(state: &mut State, site: SiteIndex, at: Timestamp) {
     state.sites[site.at()].errors = 0;
 }
 
-fn release(state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {
+fn release(plan: &Plan, state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {
     state.holds.retain(|hold| hold.kind != kind);
     if let Some(site) = kind.site() {
         state.sites[site.at()].errors = 0;
+        state.sites[site.at()].answering_since = at;
     }
     if kind.stops_installs() && !state.holds.iter().any(|hold| hold.kind.stops_installs()) {
         // Nobody could begin anything meanwhile: the waves get their time anew.
@@ -464,6 +473,7 @@ fn release(state: &mut State, kind: Kind, accepted: bool, at: Timestamp) {
         return;
     }
     let Kind::Gate(which, _) = kind else { return };
+    accept(plan, state, which, at);
     // What a person accepted is forgotten; the gate is measured afresh, with a new deadline.
     for record in state.gates.iter_mut().filter(|record| record.which == which) {
         record.judged = record.judged.filter(|judged| *judged == Verdict::Pass);
@@ -494,4 +504,26 @@ fn begin_rollback(state: &mut State, cause: &str, at: Timestamp) {
         restored: 0,
         failed: 0,
     });
+}
+
+/// Remembers what a guard had seen when a person accepted it: what is lost stays lost, and the next look would hold again.
+fn accept(plan: &Plan, state: &mut State, which: Which, at: Timestamp) {
+    let (Which::Planned(gate), Some(spec)) = (which, planned(plan, which)) else { return };
+    match &spec.check {
+        Check::Connection(_) => {
+            let record = state.gate(which, Scope::Guard);
+            let bad = record.and_then(|record| record.evidence.as_ref()).and_then(|evidence| evidence.bad);
+            let accepted = state.accepted.entry(gate).or_default();
+            accepted.nodes = accepted.nodes.max(bad.unwrap_or(0));
+        }
+        Check::Duration(_) => {
+            let medians = install_medians(plan, state, at);
+            let accepted = state.accepted.entry(gate).or_default();
+            for (platform, seconds) in medians {
+                let so_far = accepted.install_seconds.entry(platform).or_default();
+                *so_far = seconds.max(*so_far);
+            }
+        }
+        _ => {}
+    }
 }

@@ -317,6 +317,7 @@ pub(crate) fn evidence(standing: &Standing<'_>, now: Timestamp, sentence: String
         statistic: format!("{} of {}", standing.agreed.len(), approval.need),
         threshold: threshold(approval),
         nodes: 0,
+        bad: None,
     }
 }
 

@@ -73,6 +73,9 @@ pub struct Evidence {
     pub threshold: String,
     /// Nodes concerned.
     pub nodes: u32,
+    /// Nodes that it counts as bad, where a person who accepts it accepts so many and no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad: Option<u32>,
 }
 
 /// State of an alarm, as CloudWatch says.

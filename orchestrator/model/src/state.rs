@@ -3,6 +3,7 @@
 //! Beside the facts it keeps sets of open work, so that looking for what is due costs what is open, never the fleet.
 
 use crate::approval::Given;
+use crate::fleet::Platform;
 use crate::gate::{Evidence, Probed, Scope, Verdict, Which};
 use crate::guardrail::{Decision, Guardrail};
 use crate::hold::{Hold, Kind};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Version of the stored snapshots; another version is ignored and the events are replayed.
-pub const SNAPSHOT_VERSION: u16 = 4;
+pub const SNAPSHOT_VERSION: u16 = 5;
 
 /// A rollout at one point of its log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,9 @@ pub struct State {
     pub accepted_undelivered: u32,
     /// Whether a person accepted what the budgets saw.
     pub install_accepted: bool,
+    /// What a person accepted of guards that would see it again at their next look.
+    #[serde(default)]
+    pub accepted: BTreeMap<GateIndex, Accepted>,
     /// The rollback, once decided.
     pub rollback: Option<Rollback>,
     /// Looks of gates whose probes are on their way.
@@ -86,6 +90,15 @@ pub struct State {
     /// What guardrails said last.
     #[serde(default)]
     pub guarded: Vec<GuardRecord>,
+}
+
+/// What a person accepted of a guard: it speaks again only about what is clearly worse.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Nodes lost.
+    pub nodes: u32,
+    /// Median durations of installs, in seconds.
+    pub install_seconds: BTreeMap<Platform, u32>,
 }
 
 /// What one guardrail said last, about the start or about a wave.
@@ -311,10 +324,10 @@ pub struct Wave {
     /// Milliseconds that each guard had vouched for when the wave settled: none of them is of this bake.
     #[serde(default)]
     pub vouched_before_ms: BTreeMap<GateIndex, u64>,
-    /// How long installs took, from acceptance by AWS to success as it was seen: nodes by seconds, rounded up to
-    /// [`INSTALL_STEP_SECONDS`].
+    /// How long installs took that were watched from beginning to end: nodes by seconds from acceptance by AWS to success as it was
+    /// seen, rounded up to [`INSTALL_STEP_SECONDS`]. By platform, because Windows takes longer to install the same.
     #[serde(default)]
-    pub install_seconds: BTreeMap<u32, u32>,
+    pub install_seconds: BTreeMap<Platform, BTreeMap<u32, u32>>,
 }
 
 /// Install durations are kept this roughly: polling sees them no better.
@@ -582,6 +595,7 @@ impl State {
             accepted_failures: 0,
             accepted_undelivered: 0,
             install_accepted: false,
+            accepted: BTreeMap::new(),
             rollback: None,
             rounds: Vec::new(),
             errands: Errands::default(),
@@ -599,6 +613,11 @@ impl State {
     /// The hold of a kind, if it is in force.
     pub fn hold(&self, kind: Kind) -> Option<&Hold> {
         self.holds.iter().find(|hold| hold.kind == kind)
+    }
+
+    /// Whether a site cannot be asked now: what its nodes do is not heard.
+    pub fn is_site_held(&self, site: SiteIndex) -> bool {
+        self.holds.iter().any(|hold| hold.kind.site() == Some(site))
     }
 
     /// What a gate measured within a scope.

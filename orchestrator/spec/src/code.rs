@@ -361,6 +361,10 @@ codes! {
     "A failure limit of 100 % never stops a rollout: every node may fail."
     ALL_AT_ONCE "W0502"
     "With all nodes of a wave changing at once, the wave is over before a failure can stop it."
+    BLIND_GUARD "W0601"
+    "The guard `reporting` reads what the plan's comparisons found, and looks for nodes without a point for as long as its \
+     `patience`. A comparison whose window is shorter never shows so long a silence, and one whose period is longer \
+     shows every node as silent. Without a usable comparison the guard never speaks."
     NOTHING_KNOWN "W0701"
     "`require_known` leaves out nodes whose previous version is only assumed. Without a probe, a previous \
      version is known only where wavetrain itself verified it earlier, so a first rollout would find no \

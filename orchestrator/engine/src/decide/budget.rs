@@ -114,6 +114,7 @@ fn evidence(
         statistic: format!("{count} nodes"),
         threshold: format!("more than {limit}"),
         nodes,
+        bad: None,
     }
 }
 

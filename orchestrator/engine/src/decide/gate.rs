@@ -213,6 +213,7 @@ pub(super) fn evidence(
             samples: 0,
             threshold: gate::threshold(spec),
             nodes: 0,
+            bad: None,
         },
     }
 }

@@ -59,6 +59,7 @@ pub(super) fn came(
         statistic: report.verdict.to_string(),
         threshold: crate::gate::threshold(spec),
         nodes: 0,
+        bad: None,
     };
     let look = Taken { gate: report.gate, scope, verdict: report.verdict, evidence, readings: Vec::new() };
     let mut events = vec![reported];

@@ -269,7 +269,7 @@ fn tested(compare: &Compare, upgraded: &Side, untouched: &Side, look: u64) -> Re
     let (m, n) = (u64::from(upgraded.reporting()), u64::from(untouched.reporting()));
     if !is_decidable(alpha, m, n) {
         let sentence = format!("{m} upgraded and {n} untouched nodes are too few to show any difference");
-        return Ok(Judgement { verdict: Verdict::Inconclusive, sentence, statistic });
+        return Ok(Judgement { verdict: Verdict::Inconclusive, sentence, statistic, bad: None });
     }
     let (verdict, sentence) = match level {
         Some(level) if significant(p, level) => {
@@ -284,7 +284,7 @@ fn tested(compare: &Compare, upgraded: &Side, untouched: &Side, look: u64) -> Re
         ),
         _ => (Verdict::Pass, format!("{name} is not worse: {statistic}, p {p:.2}; {}", sees(compare, m, n))),
     };
-    Ok(Judgement { verdict, sentence, statistic })
+    Ok(Judgement { verdict, sentence, statistic, bad: None })
 }
 
 /// The largest share of a level that any look gets.

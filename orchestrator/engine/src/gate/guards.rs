@@ -4,17 +4,20 @@
 //! the version. Nothing to look at is good here: no wave waits for these guards.
 
 use super::{Case, Judgement};
+use crate::decide::answer::silent_since;
 use crate::statistics::proportion::{Proportion, fisher_test};
 use crate::statistics::{Alternative, significant};
 use std::collections::BTreeMap;
+use wavetrain_model::fleet::Platform;
 use wavetrain_model::gate::{Found, Reading, Series, Verdict, Window};
-use wavetrain_model::id::SiteIndex;
+use wavetrain_model::id::{GateIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::outcome::Outcome;
+use wavetrain_model::plan::Plan;
 use wavetrain_model::quantity::Percent;
-use wavetrain_model::spec::{Connection, Duration, Reporting};
-use wavetrain_model::state::{Forward, Progress, State, Touch, WavePhase};
-use wavetrain_model::time::Timestamp;
+use wavetrain_model::spec::{Connection, Duration, Gate, Reporting};
+use wavetrain_model::state::{Accepted, Forward, Progress, State, Touch};
+use wavetrain_model::time::{Seconds, Timestamp};
 
 /// Fewer nodes than this prove nothing, whatever their share.
 const LEAST_LOST: u32 = 2;
@@ -52,12 +55,21 @@ fn is_worse(upgraded: Side, untouched: Side) -> bool {
 }
 
 /// Upgraded nodes that SSM lost. Sites whose untouched nodes are lost too say nothing about the version.
-pub(super) fn connection(case: Case<'_>, connection: &Connection, readings: &[Reading]) -> Judgement {
+pub(super) fn connection(
+    case: Case<'_>,
+    gate: &Gate,
+    connection: &Connection,
+    readings: &[Reading],
+) -> Judgement {
     let Connection { limit, patience } = *connection;
     let is_lost = |heard_at: Timestamp| case.now.since(heard_at) > patience;
+    // Of a site that is held nothing is known, and that it cannot be asked has a hold of its own. Where all are, nothing is left.
+    let is_held = |site: Option<SiteIndex>| site.is_some_and(|site| case.state.is_site_held(site));
+    let is_blind = readings.iter().all(|reading| is_held(reading.site));
     let mut sites = population(case);
+    sites.retain(|site, _| !is_held(Some(*site)));
     let mut failed = None;
-    for reading in readings {
+    for reading in readings.iter().filter(|reading| is_blind || !is_held(reading.site)) {
         match (&reading.found, reading.site) {
             (Ok(Found::Lost(lost)), Some(site)) => {
                 let Some(pair) = sites.get_mut(&site) else { continue };
@@ -85,15 +97,28 @@ pub(super) fn connection(case: Case<'_>, connection: &Connection, readings: &[Re
             }
         }
     }
-    weigh_losses(sites.into_values(), limit, &patience.to_string(), failed)
+    let accepted = accepted(case, gate).map_or(0, |accepted| accepted.nodes);
+    let bar = Losses { limit, patience, accepted };
+    weigh_losses(sites.into_values(), bar, failed)
 }
 
-fn weigh_losses(
-    sites: impl Iterator<Item = (Side, Side)>,
+/// What a person accepted of this guard.
+fn accepted<'a>(case: Case<'a>, gate: &Gate) -> Option<&'a Accepted> {
+    let index = case.plan.spec.gates.iter().position(|known| known.name == gate.name)?;
+    case.state.accepted.get(&GateIndex(index as u16))
+}
+
+/// How many nodes may be lost.
+#[derive(Debug, Clone, Copy)]
+struct Losses {
     limit: Percent,
-    patience: &str,
-    failed: Option<String>,
-) -> Judgement {
+    patience: Seconds,
+    /// So many are lost with a person's knowledge: only what is lost beside them is held against the limit.
+    accepted: u32,
+}
+
+fn weigh_losses(sites: impl Iterator<Item = (Side, Side)>, bar: Losses, failed: Option<String>) -> Judgement {
+    let Losses { limit, patience, accepted } = bar;
     let (mut all, mut clear) = ((Side::default(), Side::default()), (Side::default(), Side::default()));
     for (upgraded, untouched) in sites {
         all.0.add(upgraded);
@@ -103,22 +128,29 @@ fn weigh_losses(
             clear.1.add(untouched);
         }
     }
-    let statistic = format!(
+    let is_new = |side: Side| Side { gone: side.gone.saturating_sub(accepted), ..side }.exceeds(limit);
+    let mut statistic = format!(
         "{} of {} upgraded and {} of {} untouched nodes are not heard for {patience}",
         all.0.gone, all.0.nodes, all.1.gone, all.1.nodes
     );
-    let (verdict, sentence) = if clear.0.exceeds(limit) && is_worse(clear.0, clear.1) {
+    if accepted > 0 {
+        statistic.push_str(&format!(" ({accepted} lost ones were accepted)"));
+    }
+    let (verdict, sentence) = if is_new(clear.0) && is_worse(clear.0, clear.1) {
         (Verdict::Fail, format!("SSM has lost upgraded nodes: {statistic}; at most {limit} may be"))
     } else if let Some(failed) = failed {
         (Verdict::Error, failed)
-    } else if all.0.exceeds(limit) {
+    } else if is_new(all.0) {
         let sentence =
             format!("upgraded nodes are lost, and it cannot be told from a fault of the sites: {statistic}");
         (Verdict::Inconclusive, sentence)
+    } else if all.0.gone > accepted && all.0.gone == all.0.nodes {
+        // However few they are, none is left of which anything good is known.
+        (Verdict::Inconclusive, format!("no upgraded node is heard any more: {statistic}"))
     } else {
         (Verdict::Pass, statistic.clone())
     };
-    Judgement { verdict, sentence, statistic }
+    Judgement { verdict, sentence, statistic, bad: Some(all.0.gone) }
 }
 
 fn is_upgraded(forward: Forward) -> bool {
@@ -176,61 +208,95 @@ pub(crate) fn reporting(reporting: &Reporting, window: Window, readings: &[Readi
     } else {
         (Verdict::Pass, statistic.clone())
     };
-    Some(Judgement { verdict, sentence, statistic })
+    Some(Judgement { verdict, sentence, statistic, bad: None })
 }
 
 fn is_silent(series: &Series, since: Timestamp) -> bool {
     series.points.last().is_none_or(|point| point.at < since)
 }
 
-/// Installs of a wave beside those of the waves before it. What still runs counts with the time it has taken so far: the median can
-/// only grow from there.
-pub(super) fn duration(case: Case<'_>, duration: &Duration) -> Judgement {
+/// Installs of a wave beside those of the waves before it, platform by platform. What still runs counts with the time for which it
+/// could have been heard so far: the median can only grow from there.
+pub(super) fn duration(case: Case<'_>, gate: &Gate, duration: &Duration) -> Judgement {
+    let accepted = accepted(case, gate);
     let mut said = None;
-    for wave in case.plan.wave_indices() {
-        let is_under_way =
-            matches!(case.state.wave(wave).phase, WavePhase::Open { .. } | WavePhase::Baking { .. });
-        if !is_under_way {
-            continue;
-        }
+    for wave in under_way(case.plan, case.state) {
         let mut earlier = BTreeMap::new();
         for before in case.plan.wave_indices().take_while(|before| *before != wave) {
             gather(&mut earlier, &case.state.wave(before).install_seconds);
         }
-        let mut now = case.state.wave(wave).install_seconds.clone();
-        running(case.state, wave, case.now, &mut now);
-        let (Some(was), Some(is)) = (median(&earlier), median(&now)) else { continue };
-        let name = case.plan.wave_name(wave);
-        let statistic = format!("installs of wave {name} take {is}s, those before it took {was}s (medians)");
-        let is_long = is > was.saturating_mul(duration.times) && is > was.saturating_add(duration.more.0);
-        if is_long {
-            let sentence = format!("{statistic}: more than {} times as long", duration.times);
-            return Judgement { verdict: Verdict::Inconclusive, sentence, statistic };
+        for (platform, now) in installs(case.plan, case.state, wave, case.now) {
+            let was = earlier.get(&platform).and_then(median);
+            let (Some(was), Some(is)) = (was, median(&now)) else { continue };
+            let name = case.plan.wave_name(wave);
+            let mut statistic = format!(
+                "{platform} installs of wave {name} take {is}s, those before it took {was}s (medians)"
+            );
+            let accepted = accepted.and_then(|accepted| accepted.install_seconds.get(&platform)).copied();
+            if let Some(accepted) = accepted.filter(|accepted| *accepted > was) {
+                statistic.push_str(&format!(", {accepted}s were accepted"));
+            }
+            let usual = was.max(accepted.unwrap_or(0));
+            let is_long =
+                is > usual.saturating_mul(duration.times) && is > usual.saturating_add(duration.more.0);
+            if is_long {
+                let sentence = format!("{statistic}: more than {} times as long", duration.times);
+                return Judgement { verdict: Verdict::Inconclusive, sentence, statistic, bad: None };
+            }
+            said = Some(statistic);
         }
-        said = Some(statistic);
     }
     let statistic = said.unwrap_or_else(|| "too few installs to compare".to_owned());
-    Judgement { verdict: Verdict::Pass, sentence: statistic.clone(), statistic }
+    Judgement { verdict: Verdict::Pass, sentence: statistic.clone(), statistic, bad: None }
+}
+
+/// The longest median of the waves under way, by platform.
+pub(crate) fn install_medians(plan: &Plan, state: &State, now: Timestamp) -> BTreeMap<Platform, u32> {
+    let mut medians = BTreeMap::new();
+    for wave in under_way(plan, state) {
+        for (platform, durations) in installs(plan, state, wave, now) {
+            if let Some(seconds) = median(&durations) {
+                let longest = medians.entry(platform).or_default();
+                *longest = seconds.max(*longest);
+            }
+        }
+    }
+    medians
+}
+
+fn under_way<'a>(plan: &'a Plan, state: &'a State) -> impl Iterator<Item = WaveIndex> + 'a {
+    plan.wave_indices().filter(|wave| super::sight::is_under_way(state, *wave))
 }
 
 /// Nodes by seconds.
 type Durations = BTreeMap<u32, u32>;
 
-fn gather(all: &mut Durations, more: &Durations) {
-    for (seconds, nodes) in more {
-        *all.entry(*seconds).or_default() += nodes;
+fn gather(all: &mut BTreeMap<Platform, Durations>, more: &BTreeMap<Platform, Durations>) {
+    for (platform, durations) in more {
+        let all = all.entry(*platform).or_default();
+        for (seconds, nodes) in durations {
+            *all.entry(*seconds).or_default() += nodes;
+        }
     }
 }
 
-fn running(state: &State, wave: wavetrain_model::id::WaveIndex, now: Timestamp, all: &mut Durations) {
+/// Installs of one wave: those that are over, and those that run.
+fn installs(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> BTreeMap<Platform, Durations> {
+    let mut all = state.wave(wave).install_seconds.clone();
     for open in state.open.values() {
+        let site = open.intent.site;
         if let (Action::Install { wave: of, .. }, Progress::Sent { at, .. }) =
             (&open.intent.action, &open.progress)
             && *of == wave
+            && !state.is_site_held(site)
         {
-            *all.entry(now.since(*at).0).or_default() += open.pending.len() as u32;
+            let seconds = now.since(silent_since(state, site, *at)).0;
+            for node in &open.pending {
+                *all.entry(plan.platform_of(*node)).or_default().entry(seconds).or_default() += 1;
+            }
         }
     }
+    all
 }
 
 /// The duration that half of the nodes do not exceed; None: too few nodes.
@@ -248,14 +314,16 @@ fn median(durations: &Durations) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Side, median, weigh_losses};
+    use super::{Losses, Side, median, weigh_losses};
     use wavetrain_model::gate::Verdict;
     use wavetrain_model::quantity::Percent;
+    use wavetrain_model::time::Seconds;
 
-    fn weigh(sites: &[[u32; 4]]) -> Verdict {
+    fn weigh(sites: &[[u32; 4]], accepted: u32) -> Verdict {
         let side = |gone, nodes| Side { gone, nodes };
         let sites = sites.iter().map(|[a, b, c, d]| (side(*a, *b), side(*c, *d)));
-        weigh_losses(sites, Percent::whole(2), "15m", None).verdict
+        let bar = Losses { limit: Percent::whole(2), patience: Seconds::minutes(15), accepted };
+        weigh_losses(sites, bar, None).verdict
     }
 
     #[test]
@@ -273,9 +341,26 @@ mod tests {
             (&[[10, 50, 0, 200], [0, 50, 200, 200]], Verdict::Fail),
             // Nobody is left to compare with.
             (&[[10, 50, 0, 0]], Verdict::Inconclusive),
+            // The only one there is.
+            (&[[1, 1, 0, 200]], Verdict::Inconclusive),
+            (&[[1, 1, 0, 20_000]], Verdict::Inconclusive),
             (&[], Verdict::Pass),
         ] {
-            assert_eq!(weigh(sites), verdict, "{sites:?}");
+            assert_eq!(weigh(sites, 0), verdict, "{sites:?}");
+        }
+    }
+
+    #[test]
+    fn lost_nodes_that_a_person_accepted_are_not_held_against_the_version_again() {
+        for (sites, accepted, verdict) in [
+            (&[[10, 50, 0, 200]][..], 10, Verdict::Pass),
+            (&[[11, 50, 0, 200]], 10, Verdict::Pass),
+            (&[[12, 50, 0, 200]], 10, Verdict::Fail),
+            (&[[10, 50, 0, 0]], 10, Verdict::Pass),
+            (&[[14, 50, 0, 0]], 10, Verdict::Inconclusive),
+            (&[[1, 1, 0, 200]], 1, Verdict::Pass),
+        ] {
+            assert_eq!(weigh(sites, accepted), verdict, "{sites:?} {accepted}");
         }
     }
 

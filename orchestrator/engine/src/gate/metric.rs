@@ -44,7 +44,7 @@ fn one(rule: Rule<'_>, place: &str, series: &Series, nodes: u32) -> Judgement {
             format!("{place}{label} is {statistic}, which neither fails nor passes; {meaning}"),
         ),
     };
-    Judgement { verdict, sentence, statistic }
+    Judgement { verdict, sentence, statistic, bad: None }
 }
 
 fn statistic(series: &Series, value: Level) -> String {

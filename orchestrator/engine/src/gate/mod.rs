@@ -31,7 +31,7 @@ use wavetrain_model::state::{GateRecord, State};
 use wavetrain_model::time::{Seconds, Timestamp};
 
 pub(crate) use compare::{Arms, arms, detectable, too_few};
-pub(crate) use guards::reporting;
+pub(crate) use guards::{install_medians, reporting};
 pub(crate) use kept::kept;
 pub(crate) use sight::{asked, concerns, sees_all, sees_site, sites_of};
 
@@ -51,11 +51,13 @@ pub(crate) struct Judgement {
     pub(crate) verdict: Verdict,
     pub(crate) sentence: String,
     pub(crate) statistic: String,
+    /// Nodes counted as bad, where a person can accept so many.
+    pub(crate) bad: Option<u32>,
 }
 
 impl Judgement {
     fn new(verdict: Verdict, sentence: String) -> Self {
-        Self { verdict, statistic: sentence.clone(), sentence }
+        Self { verdict, statistic: sentence.clone(), sentence, bad: None }
     }
 }
 
@@ -65,8 +67,8 @@ pub(crate) fn judge(case: Case<'_>, gate: &Gate, readings: &[Reading]) -> Judgem
         Check::Compare(compare) => return compare::judge(case, gate, compare, readings),
         Check::Compliance(check) => return compliance::judge(case, gate, check, readings),
         Check::Probe(check) => return probe::judge(case, gate, check, readings),
-        Check::Connection(check) => return guards::connection(case, check, readings),
-        Check::Duration(check) => return guards::duration(case, check),
+        Check::Connection(check) => return guards::connection(case, gate, check, readings),
+        Check::Duration(check) => return guards::duration(case, gate, check),
         _ => {}
     }
     let judged = readings.iter().map(|reading| {
@@ -129,6 +131,7 @@ pub(crate) fn evidence(
         statistic: judgement.statistic,
         threshold: threshold(gate),
         nodes: nodes(case, None),
+        bad: judgement.bad,
     }
 }
 

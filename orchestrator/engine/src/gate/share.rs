@@ -140,7 +140,7 @@ fn one(plan: &Plan, bar: Bar<'_>, place: &str, group: &Group<'_>) -> Judgement {
         );
         (Verdict::Inconclusive, sentence)
     };
-    Judgement { verdict, sentence, statistic }
+    Judgement { verdict, sentence, statistic, bad: None }
 }
 
 /// Whether a part is less than this share of the whole.

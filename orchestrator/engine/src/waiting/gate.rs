@@ -70,7 +70,9 @@ fn about(
         }
         _ => return None,
     };
-    Some(in_scope(plan, state, (gate, scope, since), Some(deadline)))
+    // No wave waits for these, so nothing comes of a deadline.
+    let deadline = (!spec.dry_run && !spec.check.only_stops()).then_some(deadline);
+    Some(in_scope(plan, state, (gate, scope, since), deadline))
 }
 
 /// How far its measurements are within one scope.
@@ -88,7 +90,16 @@ pub(super) fn in_scope(
         Scope::Guard => "over all touched nodes".to_owned(),
     };
     let name = &spec.name;
-    let (kind, sentence) = if spec.check.looks() {
+    let (kind, sentence) = if matches!(spec.check, Check::Reporting(_)) {
+        (
+            Awaited::Gate,
+            format!("guard {name}, {about}: reads what the plan's comparisons find at their next look"),
+        )
+    } else if spec.check.only_stops() {
+        let next =
+            record.map_or_else(|| since.plus(first_look(spec)), |record| record.last_at.plus(spec.every));
+        (Awaited::Gate, format!("guard {name}, {about}: no wave waits for it, next look at {next}"))
+    } else if spec.check.looks() {
         let wanted = spec.consecutive_success_limit.max(1);
         let row = record.map_or(0, |record| record.consecutive_passes);
         let counted = match (spec.count, record) {

@@ -5,7 +5,8 @@ use wavetrain_engine::input::Order;
 use wavetrain_engine::waiting::{self, Awaited, Waiting};
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::{GateIndex, WaveIndex};
-use wavetrain_model::spec::{Check, Gate};
+use wavetrain_model::quantity::Percent;
+use wavetrain_model::spec::{Check, Duration, Gate, Reporting};
 use wavetrain_model::state::{Progress, WavePhase};
 use wavetrain_model::time::Seconds;
 
@@ -134,4 +135,24 @@ fn every_moment_of_a_rollout_and_of_its_rollback_has_something_to_say() {
     }
     assert_eq!(stuck(&cloud).sentence, "it is over");
     assert!(cloud.state.rollback.is_some());
+}
+
+#[test]
+fn what_no_wave_waits_for_has_no_deadline() {
+    let check = Check::Duration(Duration { times: 3, more: Seconds::minutes(5) });
+    let reporting = Check::Reporting(Reporting { limit: Percent::whole(5), patience: Seconds::minutes(15) });
+    for (gate_of, words) in [
+        (Gate { check, guard: true, ..cloud::alarm_gate() }, "no wave waits for it, next look at"),
+        (
+            Gate { check: reporting, guard: true, ..cloud::alarm_gate() },
+            "reads what the plan's comparisons find",
+        ),
+        (Gate { dry_run: true, ..cloud::alarm_gate() }, "good looks in a row"),
+    ] {
+        let mut cloud = with(vec![gate_of]);
+        cloud.run_until(|state| matches!(state.waves[0].phase, WavePhase::Baking { .. }));
+        let waiting = gate(&cloud);
+        assert_eq!((waiting.deadline, waiting.then.clone()), (None, None), "{waiting:?}");
+        assert!(waiting.sentence.contains(words), "{waiting:?}");
+    }
 }

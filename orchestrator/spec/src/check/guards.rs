@@ -15,6 +15,7 @@ const DEADLINE: Seconds = Seconds(3600);
 /// Adds the guards to the gates of the plan file.
 pub fn add(gates: &mut Vec<Gate>, written: Placed<file::Guards>, problems: &mut Problems) {
     let span = written.span;
+    sees_reports(gates, &written, problems);
     for guard in guards(written.value) {
         if gates.iter().any(|gate| gate.name == guard.name) {
             problems.error(
@@ -28,6 +29,29 @@ pub fn add(gates: &mut Vec<Gate>, written: Placed<file::Guards>, problems: &mut 
             );
         }
         gates.push(guard);
+    }
+}
+
+/// Warns where the guard of reporting can see nothing in what the comparisons find: it would never speak.
+fn sees_reports(gates: &[Gate], written: &Placed<file::Guards>, problems: &mut Problems) {
+    let reporting = &written.value.reporting;
+    let patience = reporting.value.patience.value.0;
+    let comparisons = gates.iter().filter_map(|gate| match &gate.check {
+        Check::Compare(compare) => Some(compare),
+        _ => None,
+    });
+    let mut comparisons = comparisons.peekable();
+    if !reporting.value.enabled.value.0 || comparisons.peek().is_none() {
+        return;
+    }
+    if comparisons.all(|compare| compare.window < patience || compare.period > patience) {
+        problems.warning(
+            code::BLIND_GUARD,
+            reporting.span,
+            format!("no comparison looks at {patience} in periods short enough to show that a node fell silent"),
+            "give a `compare` gate a `window` of at least `patience` and a `period` of at most that, or change `patience`, \
+             or switch the guard off: `guards: { reporting: { enabled: no } }`",
+        );
     }
 }
 

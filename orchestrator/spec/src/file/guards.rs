@@ -21,7 +21,7 @@ shape! {
     Connection = "a guard of the connection" {
         /// Whether it looks.
         defaulted enabled "enabled": Switch = "yes";
-        /// Share of the upgraded nodes that may be lost; a single one always may.
+        /// Share of the upgraded nodes that may be lost; a single one always may, unless it is the only one.
         defaulted limit "limit": Share = "2%";
         /// How long a node may be silent: it may reboot.
         defaulted patience "patience": Length<{ 5 * MINUTE }, DAY> = "15m";
