@@ -9,7 +9,7 @@ use crate::gate::{first_look, install_medians};
 use std::collections::BTreeMap;
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::fleet::Platform;
-use wavetrain_model::gate::{Evidence, Probed, Scope, Verdict, Which};
+use wavetrain_model::gate::{Evidence, Found, Probed, Reading, Scope, Standing, Verdict, Which};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{AssociationId, CommandId, GateIndex, IntentId, NodeIndex, SiteIndex, WaveIndex};
 use wavetrain_model::intent::{Action, Errand, Intent};
@@ -19,8 +19,8 @@ use wavetrain_model::plan::Plan;
 use wavetrain_model::planted::Bug;
 use wavetrain_model::spec::{Check, Gate};
 use wavetrain_model::state::{
-    Carrying, GateRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, Round, State,
-    WavePhase,
+    Baseline, Carrying, GateRecord, INSTALL_STEP_SECONDS, OpenIntent, Phase, Progress, Rollback, Round,
+    State, WavePhase,
 };
 use wavetrain_model::time::{Seconds, Timestamp};
 
@@ -79,7 +79,8 @@ pub fn evolve(plan: &Plan, state: &mut State, entry: &Entry) {
             answered(state, *intent, nodes);
         }
         Event::Probed { intent, answers, refused } => probed(state, *intent, answers, refused.as_ref()),
-        Event::Measured { which, scope, verdict, evidence, .. } => {
+        Event::Measured { which, scope, verdict, evidence, readings } => {
+            baseline(plan, state, *which, *scope, readings);
             measured(plan, state, *which, *scope, *verdict, evidence, at);
         }
         Event::Judged { which, scope, verdict, evidence } => {
@@ -385,6 +386,31 @@ fn gate_record(state: &mut State, which: Which, scope: Scope, at: Timestamp) -> 
 fn planned(plan: &Plan, which: Which) -> Option<&Gate> {
     let Which::Planned(gate) = which else { return None };
     plan.spec.gates.get(gate.at())
+}
+
+/// Remembers what was not compliant before a wave was touched. The last look before it opens stands.
+fn baseline(plan: &Plan, state: &mut State, which: Which, scope: Scope, readings: &[Reading]) {
+    let (Which::Planned(gate), Scope::Blocker(wave)) = (which, scope) else { return };
+    if !planned(plan, which).is_some_and(Gate::needs_baseline) {
+        return;
+    }
+    let mut found = Baseline::default();
+    for reading in readings {
+        let (Some(site), Ok(Found::Compliance { nodes, left_out })) = (reading.site, &reading.found) else {
+            continue;
+        };
+        let is_bad = |standing: &Standing| standing.types.iter().any(|one| one.compliant == Some(false));
+        // The worst are kept first: one that is not bad shows that none of those left out is.
+        if *left_out == 0 || nodes.iter().any(|standing| !is_bad(standing)) {
+            found.sites.insert(site);
+        }
+        for standing in nodes.iter().filter(|standing| is_bad(standing)) {
+            let bad = standing.types.iter().filter(|one| one.compliant == Some(false));
+            let bad = bad.map(|one| (one.kind.clone(), one.bad.clone())).collect();
+            found.bad.insert(standing.node, bad);
+        }
+    }
+    state.waves[wave.at()].baselines.insert(gate, found);
 }
 
 /// How much of the time between two measurements of a wave's or a guard's health the later one vouches for: no more than its own

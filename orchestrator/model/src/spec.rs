@@ -385,6 +385,11 @@ impl Gate {
         !self.dry_run && !self.check.only_stops() && self.measures(wave)
     }
 
+    /// Whether it must know how a wave's nodes were before they are touched.
+    pub fn needs_baseline(&self) -> bool {
+        matches!(&self.check, Check::Compliance(check) if !check.types.is_empty())
+    }
+
     /// Whether it looks at a wave.
     pub fn measures(&self, wave: WaveIndex) -> bool {
         self.waves.is_empty() || self.waves.contains(&wave)

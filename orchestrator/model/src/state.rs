@@ -328,6 +328,18 @@ pub struct Wave {
     /// seen, rounded up to [`INSTALL_STEP_SECONDS`]. By platform, because Windows takes longer to install the same.
     #[serde(default)]
     pub install_seconds: BTreeMap<Platform, BTreeMap<u32, u32>>,
+    /// What was not compliant before anything was touched, by the gate that asks for it.
+    #[serde(default)]
+    pub baselines: BTreeMap<GateIndex, Baseline>,
+}
+
+/// What a compliance gate found on a wave's nodes before they were touched: only what is new speaks against the version.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Sites whose nodes are known; of the others it is not known what was there before.
+    pub sites: BTreeSet<SiteIndex>,
+    /// Nodes that were not compliant, with the items by type and severity.
+    pub bad: BTreeMap<NodeIndex, BTreeMap<String, BTreeMap<String, u32>>>,
 }
 
 /// Install durations are kept this roughly: polling sees them no better.
@@ -667,6 +679,7 @@ impl Wave {
             credited_until: Timestamp::default(),
             vouched_before_ms: BTreeMap::new(),
             install_seconds: BTreeMap::new(),
+            baselines: BTreeMap::new(),
         }
     }
 }

@@ -26,6 +26,9 @@ pub(crate) fn measured(
     }
     let record = state.gate(Which::Planned(gate), scope);
     let case = Case { plan, state, scope, record, now };
+    if matches!(scope, Scope::Blocker(_)) && !spec.blocker {
+        return baseline(case, gate, window, readings);
+    }
     let judgement = gate::judge(case, spec, readings);
     let mut events = consequences(case, gate, window, judgement, gate::kept(readings));
     // The guard of the compared nodes' metrics has its say about the same readings, unless they end the rollout already.
@@ -33,6 +36,20 @@ pub(crate) fn measured(
         events.extend(silenced(plan, state, now, window, readings));
     }
     events
+}
+
+/// A look at nodes that nobody touched yet, of a gate that blocks nothing: what it finds is remembered, and stops nobody.
+fn baseline(case: Case<'_>, gate: GateIndex, window: Window, readings: &[Reading]) -> Vec<Event> {
+    let spec = &case.plan.spec.gates[gate.at()];
+    if !spec.needs_baseline() {
+        return Vec::new();
+    }
+    let judgement = gate::baseline(case, readings);
+    let verdict = judgement.verdict;
+    let samples = case.record.map_or(0, |record| record.samples) + 1;
+    let evidence = gate::evidence(case, spec, window, judgement, samples);
+    let readings = gate::kept_of_baseline(readings);
+    vec![Event::Measured { which: Which::Planned(gate), scope: case.scope, verdict, evidence, readings }]
 }
 
 /// What a comparison's readings say about metrics that ended.

@@ -1,7 +1,7 @@
 //! Waves: when they open, settle, earn their bake and pass.
 
 use super::{budget, gate, people, restore};
-use crate::gate::{concerns, first_look};
+use crate::gate::{concerns, first_look, is_baseline_known};
 use crate::guardrail;
 use crate::people::subjects;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,12 +61,16 @@ fn waiting(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> Vec<E
     if plan.waves[wave.at()].size == 0 {
         return vec![Event::WaveOpened { wave }, Event::WaveSettled { wave }];
     }
-    let has_blockers = judges(plan, wave).any(|(_, gate)| gate.blocker);
+    let has_blockers =
+        judges(plan, wave).any(|(_, gate)| gate.blocker) || baselines(plan, wave).next().is_some();
     vec![if has_blockers { Event::WaveBlocked { wave } } else { Event::WaveOpened { wave } }]
 }
 
 fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: Timestamp) -> Vec<Event> {
     let scope = Scope::Blocker(wave);
+    if baselines(plan, wave).any(|(gate, spec)| !is_baseline_known(state, gate, spec, wave)) {
+        return Vec::new();
+    }
     for (gate, spec) in judges(plan, wave).filter(|(_, spec)| spec.blocker && !is_asking(spec)) {
         let which = Which::Planned(gate);
         let record = state.gate(which, scope);
@@ -98,6 +102,14 @@ fn blocked(plan: &Plan, state: &State, wave: WaveIndex, since: Timestamp, now: T
     // And nothing passes between what guardrails say and the opening.
     let waiting = waiting.or_else(|| guardrail::before(plan, state, wave, now));
     waiting.unwrap_or_else(|| vec![Event::WaveOpened { wave }])
+}
+
+/// Gates that must know how the wave's nodes were before they are touched. Blockers look anyway.
+pub(crate) fn baselines(plan: &Plan, wave: WaveIndex) -> impl Iterator<Item = (GateIndex, &Gate)> {
+    let gates = plan.spec.gates.iter().enumerate().map(|(index, spec)| (GateIndex(index as u16), spec));
+    gates.filter(move |(_, spec)| {
+        spec.needs_baseline() && !spec.blocker && spec.measures(wave) && concerns(plan, spec, wave)
+    })
 }
 
 /// What a gate says that has said nothing.

@@ -29,7 +29,9 @@ pub(super) fn gates(plan: &Plan, state: &State, now: Timestamp, due: &mut Due, d
             if sites.is_empty() || matches!(scope, Scope::Wave(_)) && is_done(spec, record, since) {
                 continue;
             }
-            let first = since.plus(first_look(spec));
+            // What was there before is asked for at once: the wave waits for it.
+            let is_baseline = matches!(scope, Scope::Blocker(_)) && !spec.blocker;
+            let first = if is_baseline { since } else { since.plus(first_look(spec)) };
             if matches!(spec.check, Check::Probe(_)) {
                 probe(plan, state, now, (gate, scope, first), due, drafts);
                 continue;
@@ -142,6 +144,11 @@ fn places(plan: &Plan, state: &State, gate: GateIndex) -> Vec<Place> {
         let sites = || wave::sites(plan, wave);
         match state.wave(wave).phase {
             WavePhase::Blocked { since } if spec.blocker => {
+                places.push(Place { scope: Scope::Blocker(wave), sites: sites(), start: None, since });
+            }
+            WavePhase::Blocked { since }
+                if spec.needs_baseline() && !gate::is_baseline_known(state, gate, spec, wave) =>
+            {
                 places.push(Place { scope: Scope::Blocker(wave), sites: sites(), start: None, since });
             }
             WavePhase::Baking { since } if !spec.guard => {

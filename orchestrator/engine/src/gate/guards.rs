@@ -10,7 +10,7 @@ use crate::statistics::{Alternative, significant};
 use std::collections::BTreeMap;
 use wavetrain_model::fleet::Platform;
 use wavetrain_model::gate::{Found, Reading, Series, Verdict, Window};
-use wavetrain_model::id::{GateIndex, SiteIndex, WaveIndex};
+use wavetrain_model::id::{SiteIndex, WaveIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::outcome::Outcome;
 use wavetrain_model::plan::Plan;
@@ -104,8 +104,7 @@ pub(super) fn connection(
 
 /// What a person accepted of this guard.
 fn accepted<'a>(case: Case<'a>, gate: &Gate) -> Option<&'a Accepted> {
-    let index = case.plan.spec.gates.iter().position(|known| known.name == gate.name)?;
-    case.state.accepted.get(&GateIndex(index as u16))
+    case.state.accepted.get(&super::index_of(case.plan, gate))
 }
 
 /// How many nodes may be lost.
@@ -129,13 +128,11 @@ fn weigh_losses(sites: impl Iterator<Item = (Side, Side)>, bar: Losses, failed: 
         }
     }
     let is_new = |side: Side| Side { gone: side.gone.saturating_sub(accepted), ..side }.exceeds(limit);
-    let mut statistic = format!(
-        "{} of {} upgraded and {} of {} untouched nodes are not heard for {patience}",
+    let known = if accepted > 0 { format!(" ({accepted} lost ones were accepted)") } else { String::new() };
+    let statistic = format!(
+        "{} of {} upgraded and {} of {} untouched nodes are not heard for {patience}{known}",
         all.0.gone, all.0.nodes, all.1.gone, all.1.nodes
     );
-    if accepted > 0 {
-        statistic.push_str(&format!(" ({accepted} lost ones were accepted)"));
-    }
     let (verdict, sentence) = if is_new(clear.0) && is_worse(clear.0, clear.1) {
         (Verdict::Fail, format!("SSM has lost upgraded nodes: {statistic}; at most {limit} may be"))
     } else if let Some(failed) = failed {
@@ -229,13 +226,12 @@ pub(super) fn duration(case: Case<'_>, gate: &Gate, duration: &Duration) -> Judg
             let was = earlier.get(&platform).and_then(median);
             let (Some(was), Some(is)) = (was, median(&now)) else { continue };
             let name = case.plan.wave_name(wave);
-            let mut statistic = format!(
-                "{platform} installs of wave {name} take {is}s, those before it took {was}s (medians)"
-            );
             let accepted = accepted.and_then(|accepted| accepted.install_seconds.get(&platform)).copied();
-            if let Some(accepted) = accepted.filter(|accepted| *accepted > was) {
-                statistic.push_str(&format!(", {accepted}s were accepted"));
-            }
+            let known = accepted.filter(|accepted| *accepted > was);
+            let known = known.map_or_else(String::new, |accepted| format!(", {accepted}s were accepted"));
+            let statistic = format!(
+                "{platform} installs of wave {name} take {is}s, those before it took {was}s (medians){known}"
+            );
             let usual = was.max(accepted.unwrap_or(0));
             let is_long =
                 is > usual.saturating_mul(duration.times) && is > usual.saturating_add(duration.more.0);

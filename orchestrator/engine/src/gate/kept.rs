@@ -5,6 +5,9 @@ use wavetrain_model::gate::{AlarmState, Found, Reading, Standing};
 /// Alarms, points or nodes of one measurement that the log keeps.
 const MOST: usize = 1_000;
 
+/// Nodes of one look before a wave that the log keeps: once in a wave, and what is left out cannot be told from what is new.
+const MOST_OF_BASELINE: usize = 20_000;
+
 /// Bytes of an HTTP answer that the log keeps.
 const BODY_BYTES: usize = 2_048;
 
@@ -21,7 +24,29 @@ fn goodness(standing: &Standing) -> u8 {
 /// The readings, cut to what a log can hold when a gate is measured every minute in thousands of sites: what is bad first, of
 /// series the newest points.
 pub(crate) fn kept(readings: &[Reading]) -> Vec<Reading> {
-    let mut room = MOST;
+    cut(readings, MOST)
+}
+
+/// What a look before a wave leaves in the log: every node that is not compliant, and one that is, because it shows that none of
+/// those left out is not.
+pub(crate) fn kept_of_baseline(readings: &[Reading]) -> Vec<Reading> {
+    let bare = readings.iter().map(|reading| {
+        let found = reading.found.clone().map(|found| match found {
+            Found::Compliance { mut nodes, left_out } => {
+                nodes.sort_by_key(goodness);
+                let told = nodes.len();
+                let bad = nodes.iter().take_while(|standing| goodness(standing) == 0).count();
+                nodes.truncate(bad + 1);
+                Found::Compliance { left_out: left_out.saturating_add((told - nodes.len()) as u32), nodes }
+            }
+            other => other,
+        });
+        Reading { found, ..reading.clone() }
+    });
+    cut(&bare.collect::<Vec<_>>(), MOST_OF_BASELINE)
+}
+
+fn cut(readings: &[Reading], mut room: usize) -> Vec<Reading> {
     let cut = readings.iter().map(|reading| {
         let found = reading.found.clone().map(|found| match found {
             Found::Alarms(mut alarms) => {

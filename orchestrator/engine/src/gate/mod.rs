@@ -24,15 +24,16 @@ mod sight;
 use crate::people;
 use metric::Rule;
 use wavetrain_model::gate::{Evidence, Found, Reading, Scope, Verdict, Window};
-use wavetrain_model::id::SiteIndex;
+use wavetrain_model::id::{GateIndex, SiteIndex};
 use wavetrain_model::plan::Plan;
 use wavetrain_model::spec::{Check, Compare, Connection, Duration, Gate, Metric, Reporting};
 use wavetrain_model::state::{GateRecord, State};
 use wavetrain_model::time::{Seconds, Timestamp};
 
 pub(crate) use compare::{Arms, arms, detectable, too_few};
+pub(crate) use compliance::{baseline, is_baseline_known};
 pub(crate) use guards::{install_medians, reporting};
-pub(crate) use kept::kept;
+pub(crate) use kept::{kept, kept_of_baseline};
 pub(crate) use sight::{asked, concerns, sees_all, sees_site, sites_of};
 
 /// What is judged, and what is known beside the readings.
@@ -107,6 +108,12 @@ fn one(case: Case<'_>, gate: &Gate, place: &str, site: Option<SiteIndex>, found:
         (Check::Http(http), Found::Answer { status, body }) => answer::judge(http, *status, body),
         (_, _) => Judgement::new(Verdict::Error, format!("{place}was asked something else")),
     }
+}
+
+/// Which of the plan's gates this is: names are unique.
+fn index_of(plan: &Plan, gate: &Gate) -> GateIndex {
+    let index = plan.spec.gates.iter().position(|known| known.name == gate.name);
+    GateIndex(index.map_or(u16::MAX, |index| index as u16))
 }
 
 /// The beginning of a sentence about a place.

@@ -13,6 +13,8 @@ use wavetrain_model::state::WavePhase;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Word {
     Good,
+    /// Bad, and no better before the version came: it says nothing against it.
+    Before,
     /// Why not.
     Bad(String),
     /// Why nothing is known.
@@ -31,6 +33,7 @@ pub(super) struct Bar<'a> {
 #[derive(Debug, Default)]
 struct Group<'a> {
     good: u32,
+    before: u32,
     bad: Vec<(NodeIndex, &'a str)>,
     silent: Vec<(NodeIndex, &'a str)>,
 }
@@ -95,6 +98,7 @@ fn judge(plan: &Plan, per: Option<Per>, bar: Bar<'_>, said: &[(NodeIndex, Word)]
         let group = groups.entry(key).or_default();
         match word {
             Word::Good => group.good += 1,
+            Word::Before => group.before += 1,
             Word::Bad(why) => group.bad.push((*node, why)),
             Word::Silent(why) => group.silent.push((*node, why)),
         }
@@ -119,17 +123,22 @@ pub(super) fn place(plan: &Plan, per: Option<Per>, key: u32) -> String {
 
 fn one(plan: &Plan, bar: Bar<'_>, place: &str, group: &Group<'_>) -> Judgement {
     let Bar { at_least, minimum_reporting, adjective } = bar;
-    let reporting = group.good + group.bad.len() as u32;
+    let fine = group.good + group.before;
+    let reporting = fine + group.bad.len() as u32;
     let silent = group.silent.len() as u32;
     let asked = reporting + silent;
     let first = |nodes: &[(NodeIndex, &str)]| {
         nodes.first().map_or_else(String::new, |(node, why)| format!("; {} {why}", plan.nodes[node.at()].id))
     };
-    let statistic = format!("{} of {reporting} reporting nodes are {adjective}", group.good);
+    let before = match group.before {
+        0 => String::new(),
+        before => format!(", {before} were not before the wave either"),
+    };
+    let statistic = format!("{} of {reporting} reporting nodes are {adjective}{before}", group.good);
     // Were all that say nothing good, it would still be too few.
-    let is_hopeless = is_below(at_least, group.good + silent, asked);
+    let is_hopeless = is_below(at_least, fine + silent, asked);
     let is_heard = reporting > 0 && !is_below(minimum_reporting, reporting, asked);
-    let (verdict, sentence) = if is_hopeless || is_heard && is_below(at_least, group.good, reporting) {
+    let (verdict, sentence) = if is_hopeless || is_heard && is_below(at_least, fine, reporting) {
         (Verdict::Fail, format!("{place}{statistic}, at least {at_least} are wanted{}", first(&group.bad)))
     } else if is_heard {
         (Verdict::Pass, format!("{place}{statistic}, at least {at_least} are wanted"))

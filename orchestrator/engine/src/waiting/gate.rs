@@ -61,18 +61,34 @@ fn about(
         WavePhase::Blocked { since } if spec.blocker => {
             (Scope::Blocker(of), since, since.max(state.taken_up_at).plus(spec.deadline))
         }
+        WavePhase::Blocked { .. } if spec.needs_baseline() => {
+            let sentence = format!(
+                "gate {} reads the compliance of nodes of wave {} before they are touched",
+                spec.name,
+                plan.wave_name(of)
+            );
+            return Some(Waiting::new(Awaited::Gate, sentence));
+        }
         WavePhase::Baking { since } => {
             let scope = if spec.guard { Scope::Guard } else { Scope::Wave(of) };
             (scope, since, since.max(state.taken_up_at).plus(bake).plus(spec.deadline))
         }
         WavePhase::Open { since } if spec.guard => {
-            return Some(in_scope(plan, state, (gate, Scope::Guard, since), None));
+            let waiting = in_scope(plan, state, (gate, Scope::Guard, since), None);
+            return Some(waiting.seen(known_before(state, gate, of)));
         }
         _ => return None,
     };
     // No wave waits for these, so nothing comes of a deadline.
     let deadline = (!spec.dry_run && !spec.check.only_stops()).then_some(deadline);
-    Some(in_scope(plan, state, (gate, scope, since), deadline))
+    Some(in_scope(plan, state, (gate, scope, since), deadline).seen(known_before(state, gate, of)))
+}
+
+/// What it found before the wave was touched.
+fn known_before(state: &State, gate: GateIndex, wave: WaveIndex) -> Option<String> {
+    state.wave(wave).baselines.get(&gate)?;
+    let record = state.gate(Which::Planned(gate), Scope::Blocker(wave))?;
+    Some(format!("{}; what was not compliant then is not held against the version", record.sentence))
 }
 
 /// How far its measurements are within one scope.

@@ -2,8 +2,8 @@
 
 use super::{Awaited, Waiting, counted, gate, held, is_gate_hold, open_command};
 use crate::decide::gate::{is_done, is_passed};
-use crate::decide::wave::{has_work, overdue, scope_of};
-use crate::gate::{concerns, first_look};
+use crate::decide::wave::{baselines, has_work, overdue, scope_of};
+use crate::gate::{concerns, first_look, is_baseline_known};
 use crate::people;
 use wavetrain_model::approval::Subject;
 use wavetrain_model::gate::{Scope, Verdict, Which};
@@ -74,6 +74,12 @@ fn blocked(plan: &Plan, state: &State, now: Timestamp, wave: WaveIndex, since: T
             let deadline = since.max(state.taken_up_at).plus(spec.deadline);
             return gate::in_scope(plan, state, (index, scope, since), Some(deadline));
         }
+    }
+    let unknown = baselines(plan, wave).find(|(gate, spec)| !is_baseline_known(state, *gate, spec, wave));
+    if let Some((_, spec)) = unknown {
+        let sentence =
+            format!("gate {} reads the compliance of the wave's nodes before they are touched", spec.name);
+        return Waiting::new(Awaited::Gate, sentence);
     }
     if let Some(hold) = state.hold(Kind::Guardrail(wave)) {
         return held(plan, state, now, hold);

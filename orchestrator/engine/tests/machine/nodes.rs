@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use wavetrain_engine::due::Measurement;
 use wavetrain_model::event::Event;
 use wavetrain_model::fleet::Platform;
-use wavetrain_model::gate::{AlarmChange, AlarmState, Compliance, Found, Standing, Verdict, Which};
+use wavetrain_model::gate::{AlarmChange, AlarmState, Compliance, Found, Scope, Standing, Verdict, Which};
 use wavetrain_model::id::{GateIndex, NodeIndex};
 use wavetrain_model::intent::Action;
 use wavetrain_model::quantity::{Amount, Percent};
 use wavetrain_model::spec::{self, Check, ComplianceCheck, Condition, Gate, Per, ProbeCheck, Within};
-use wavetrain_model::state::{Ending, Forward, Phase, State, Touch, WavePhase};
+use wavetrain_model::state::{Ending, Forward, GateRecord, Phase, State, Touch, WavePhase};
 use wavetrain_model::time::{Seconds, Timestamp};
 
 pub(crate) fn check() -> ComplianceCheck {
@@ -58,9 +58,20 @@ fn standing(node: NodeIndex, says: Says, now: Timestamp) -> Standing {
     Standing { node, types: one.into_iter().collect() }
 }
 
+/// What is said after the install; before it all is well.
 pub(crate) fn saying(mut says: impl FnMut(NodeIndex) -> Says + 'static) -> MetricSource {
+    saying_before(|_| Says::Good, move |node| says(node))
+}
+
+/// What is said before the install, and after it.
+fn saying_before(
+    mut before: impl FnMut(NodeIndex) -> Says + 'static,
+    mut after: impl FnMut(NodeIndex) -> Says + 'static,
+) -> MetricSource {
     Box::new(move |measurement: &Measurement| {
         let now = measurement.window.until;
+        let is_before = matches!(measurement.scope, Scope::Blocker(_));
+        let mut says = |node| if is_before { before(node) } else { after(node) };
         let nodes = measurement.nodes.iter().map(|node| standing(*node, says(*node), now)).collect();
         Ok(Found::Compliance { nodes, left_out: 0 })
     })
@@ -80,16 +91,18 @@ fn with(gate: Gate, sizes: &[u32]) -> Cloud {
 }
 
 fn sentence(state: &State) -> &str {
-    let planned = |which| which == Which::Planned(GateIndex(0));
-    &state.gates.iter().find(|record| planned(record.which)).expect("it was measured").sentence
+    let planned = state.gates.iter().filter(|record| record.which == Which::Planned(GateIndex(0)));
+    &planned.max_by_key(|record| !is_before(record)).expect("it was measured").sentence
+}
+
+fn is_before(record: &GateRecord) -> bool {
+    matches!(record.scope, Scope::Blocker(_))
 }
 
 fn first_verdict(mut cloud: Cloud) -> (Verdict, String) {
-    let planned =
-        |state: &State| state.gates.iter().any(|record| record.which != Which::Install && record.samples > 0);
-    cloud.run_until(planned);
-    let record =
-        cloud.state.gates.iter().find(|record| record.which != Which::Install).expect("it was measured");
+    let planned = |record: &&GateRecord| record.which != Which::Install && !is_before(record);
+    cloud.run_until(|state| state.gates.iter().any(|record| planned(&record) && record.samples > 0));
+    let record = cloud.state.gates.iter().find(planned).expect("it was measured");
     (record.last, sentence(&cloud.state).to_owned())
 }
 
@@ -121,6 +134,84 @@ fn too_many_bad_nodes_take_the_version_back() {
     let said = sentence(&cloud.state);
     assert!(said.starts_with("9 of 10 reporting nodes are compliant, at least 98% are wanted; "), "{said}");
     assert!(said.ends_with("is not compliant in Patch (1 HIGH)"), "{said}");
+}
+
+#[test]
+fn nodes_that_were_not_compliant_before_the_wave_say_nothing_against_the_version() {
+    let is_bad = |node: NodeIndex| if node.0 < 4 { Says::Bad("HIGH") } else { Says::Good };
+    for guard in [false, true] {
+        let mut cloud = with(Gate { guard, ..gate(check()) }, &[10, 10]);
+        cloud.metrics = Some(saying_before(is_bad, is_bad));
+        cloud.run_until_over();
+        assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed), "{}", sentence(&cloud.state));
+        let said = cloud.log.iter().filter_map(|entry| match &entry.event {
+            Event::Measured { evidence, .. } => Some(evidence.sentence.as_str()),
+            _ => None,
+        });
+        let said: Vec<&str> = said.collect();
+        assert!(said.contains(&"before the wave 4 of 10 nodes are not compliant"), "{said:?}");
+        assert!(
+            said.contains(
+                &"6 of 10 reporting nodes are compliant, 4 were not before the wave either, at least 98% are wanted"
+            ),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_new_on_nodes_that_were_not_compliant_before_counts() {
+    for (before, after, verdict) in [
+        (Says::Bad("HIGH"), Says::Bad("HIGH"), Verdict::Pass),
+        (Says::Bad("HIGH"), Says::Good, Verdict::Pass),
+        (Says::Bad("LOW"), Says::Bad("HIGH"), Verdict::Fail),
+        (Says::Nothing, Says::Bad("HIGH"), Verdict::Fail),
+        (Says::Good, Says::Bad("HIGH"), Verdict::Fail),
+        (Says::Bad("HIGH"), Says::Nothing, Verdict::Inconclusive),
+        (Says::Bad("HIGH"), Says::Old, Verdict::Inconclusive),
+    ] {
+        let check = ComplianceCheck { severities: vec!["HIGH".to_owned()], ..check() };
+        let mut cloud = with(gate(check), &[10, 10]);
+        cloud.metrics = Some(saying_before(move |_| before, move |_| after));
+        let (said, sentence) = first_verdict(cloud);
+        assert_eq!(said, verdict, "{before:?} {after:?}: {sentence}");
+    }
+}
+
+#[test]
+fn a_node_of_which_nothing_is_known_from_before_is_neither_held_against_the_version_nor_passed() {
+    for (after, verdict) in [(Says::Bad("HIGH"), Verdict::Inconclusive), (Says::Good, Verdict::Pass)] {
+        let mut cloud = with(gate(check()), &[10, 10]);
+        let mut answer = saying(move |_| after);
+        cloud.metrics = Some(Box::new(move |measurement| match measurement.scope {
+            Scope::Blocker(_) => Err("denied".to_owned()),
+            _ => answer(measurement),
+        }));
+        let (said, sentence) = first_verdict(cloud);
+        assert_eq!(said, verdict, "{sentence}");
+        assert!(
+            verdict == Verdict::Pass || sentence.contains("nothing is known of it before the wave"),
+            "{sentence}"
+        );
+    }
+}
+
+#[test]
+fn a_look_before_the_wave_that_failed_is_repeated_and_nothing_is_touched_meanwhile() {
+    let mut cloud = with(gate(check()), &[10]);
+    let mut answer = saying(|_| Says::Good);
+    let mut looks = 0;
+    cloud.metrics = Some(Box::new(move |measurement| {
+        looks += 1;
+        if looks < 4 { Err("throttled".to_owned()) } else { answer(measurement) }
+    }));
+    while !matches!(cloud.state.waves[0].phase, WavePhase::Open { .. }) {
+        assert!(cloud.state.first_dispatch_at.is_none());
+        cloud.turn();
+    }
+    assert_eq!(cloud.state.waves[0].baselines[&GateIndex(0)].sites.len(), 1);
+    cloud.run_until_over();
+    assert_eq!(cloud.state.phase, Phase::Ended(Ending::Completed));
 }
 
 #[test]
@@ -188,7 +279,7 @@ fn a_blocker_looks_at_untouched_nodes_and_refuses_old_evidence() {
         let blocking =
             Gate { blocker: true, guard: true, ..gate(ComplianceCheck { max_age: Seconds(1), ..check() }) };
         let mut cloud = with(blocking, &[10]);
-        cloud.metrics = Some(saying(move |_| says));
+        cloud.metrics = Some(saying_before(move |_| says, |_| Says::Good));
         for _ in 0..30 {
             cloud.turn();
         }
