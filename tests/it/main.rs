@@ -1,5 +1,6 @@
 //! The one integration crate: what no single crate can test about itself.
 
+mod associations;
 mod course;
 mod crashes;
 mod dashboards;
