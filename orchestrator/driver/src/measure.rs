@@ -33,7 +33,7 @@ impl Hands {
     pub(crate) async fn measure(self, measurement: Measurement) -> Outcome {
         let Measurement { gate, scope, sites, window, upgraded, untouched, nodes, unseen_from } = measurement;
         if let Some(found) = self.elsewhere(gate, window).await {
-            let reading = Reading { site: None, found: found.map_err(|failure| failure.to_string()) };
+            let reading = Reading::new(None, found.map_err(|failure| failure.to_string()));
             return Outcome::Measured { gate, scope, window, readings: Some(vec![reading]) };
         }
         if matches!(self.plan.spec.gates[gate.at()].check, Check::Duration(_)) {
@@ -98,7 +98,7 @@ impl Hands {
             // Probes are commands, and those are promised first.
             | Check::Probe(_) => return None,
         };
-        Some(Reading { site: Some(site), found: found.map_err(|failure| failure.to_string()) })
+        Some(Reading::new(Some(site), found.map_err(|failure| failure.to_string())))
     }
 
     async fn alarms(&self, site: SiteIndex, ask: &Alarms, about: &About) -> Option<Result<Found, Failure>> {

@@ -51,6 +51,10 @@ pub struct Replayed {
     pub finding: Finding,
     /// Recorded measurements that it judged.
     pub measurements: u32,
+    /// Recorded measurements that it could not judge, because the log had no room for all that they found.
+    pub cut: u32,
+    /// Alarms, points, nodes or bytes that are missing in those, all together.
+    pub left_out: u64,
     /// When it would have failed.
     pub failed: Option<Moment>,
     /// When it would have held the rollout: it measured too little, or could not.
@@ -69,6 +73,8 @@ pub enum Finding {
     FalseAlarm,
     /// Nothing stopped the rollout, nor would the gate have.
     Quiet,
+    /// Only a part of an answer was recorded, and what is left out could change what it says.
+    Undecided,
     /// No answer to its question was recorded.
     NotRecorded,
 }
@@ -107,7 +113,8 @@ pub fn replay(plan: &Plan, entries: &[Entry], others: &[Gate]) -> Replay {
     }
     for gate in &mut replay.gates {
         gate.finding = match (&replay.stopped, &gate.failed) {
-            _ if gate.measurements == 0 => Finding::NotRecorded,
+            _ if gate.measurements == 0 && gate.cut == 0 => Finding::NotRecorded,
+            (_, None) if gate.cut > 0 => Finding::Undecided,
             (Some(_), Some(_)) => Finding::Caught,
             (Some(_), None) => Finding::Missed,
             (None, Some(_)) => Finding::FalseAlarm,
@@ -137,7 +144,7 @@ fn question(gate: &Gate) -> String {
 fn is_about(gate: &Gate, scope: Scope) -> bool {
     match scope {
         Scope::Guard => true,
-        Scope::Blocker(wave) => gate.blocker && gate.measures(wave),
+        Scope::Blocker(wave) => (gate.blocker || gate.needs_baseline()) && gate.measures(wave),
         Scope::Wave(wave) => gate.measures(wave),
     }
 }
@@ -171,6 +178,8 @@ impl Replayed {
             query: gate::query(gate),
             finding: Finding::NotRecorded,
             measurements: 0,
+            cut: 0,
+            left_out: 0,
             failed: None,
             held: None,
         }
@@ -187,7 +196,15 @@ impl Replayed {
         window: Window,
         readings: &[Reading],
     ) {
-        self.measurements += 1;
+        // Half of a reading is none: the missing half may be the good one, or the bad one.
+        let missing: u64 = readings.iter().map(|reading| u64::from(reading.missing())).sum();
+        let is_baseline = matches!(scope, Scope::Blocker(_)) && !plan.spec.gates[gate.at()].blocker;
+        if missing > 0 && !is_baseline {
+            self.cut += 1;
+            self.left_out += missing;
+            return;
+        }
+        self.measurements += u32::from(!is_baseline);
         for event in measured(plan, state, at, gate, scope, window, readings) {
             if let Event::Judged { which: Which::Planned(of), verdict, evidence, .. } = &event
                 && *of == gate

@@ -135,6 +135,24 @@ pub struct Reading {
     pub site: Option<SiteIndex>,
     /// What, or why not.
     pub found: Result<Found, String>,
+    /// Alarms, points, nodes or bytes of it that the log had no room for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u32,
+}
+
+impl Reading {
+    /// A whole reading.
+    pub fn new(site: Option<SiteIndex>, found: Result<Found, String>) -> Self {
+        Self { site, found, left_out: 0 }
+    }
+
+    /// How much of what was found is not here.
+    pub fn missing(&self) -> u32 {
+        match &self.found {
+            Ok(Found::Compliance { left_out, .. }) => self.left_out.saturating_add(*left_out),
+            _ => self.left_out,
+        }
+    }
 }
 
 /// What a source of measurements can say.

@@ -224,10 +224,8 @@ pub fn judged(plan: &Plan, case: Case) -> Ended {
     for minute in 0..180_u32 {
         let now = settled.plus(Seconds(minute * 60 + 20));
         for measurement in due(plan, &state, now).measure {
-            let readings = vec![Reading {
-                site: Some(SiteIndex(0)),
-                found: Ok(Found::Series(series(plan, &measurement, &wave, &fleet, settled))),
-            }];
+            let found = Ok(Found::Series(series(plan, &measurement, &wave, &fleet, settled)));
+            let readings = vec![Reading::new(Some(SiteIndex(0)), found)];
             let Measurement { gate, scope, window, .. } = measurement;
             fold(plan, &mut state, now, &Input::Measured { gate, scope, window, readings });
         }

@@ -77,6 +77,12 @@ fn finding(replay: &Replay, gate: &Replayed) -> String {
             format!("would have caught it {}{}", when(failed), compared(replay, failed))
         }
         (Finding::FalseAlarm, Some(failed)) => format!("false alarm {}", when(failed)),
+        (Finding::Undecided, _) => {
+            format!(
+                "undecided: {} recorded readings are cut, {} alarms, points, nodes or bytes of them were left out",
+                gate.cut, gate.left_out
+            )
+        }
         (Finding::Missed, _) => "would have missed it".to_owned(),
         _ => "quiet, and rightly so".to_owned(),
     };

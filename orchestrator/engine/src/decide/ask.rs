@@ -119,11 +119,10 @@ fn readings(plan: &Plan, state: &State, round: &Round) -> Vec<Reading> {
     let held = state.holds.iter().filter_map(|hold| hold.kind.site());
     let concerned = sites_of(plan, state, round.scope);
     let held = held.filter(|site| concerned.contains(site) && sees_site(plan, gate, *site));
-    let lost = held.map(|site| Reading { site: Some(site), found: Err("it is held".to_owned()) });
+    let lost = held.map(|site| Reading::new(Some(site), Err("it is held".to_owned())));
     let lost: Vec<Reading> = lost.collect();
-    let told =
-        sites.into_iter().map(|(site, said)| Reading { site: Some(site), found: Ok(Found::Probed(said)) });
+    let told = sites.into_iter().map(|(site, said)| Reading::new(Some(site), Ok(Found::Probed(said))));
     let refused = round.refused.iter();
-    let refused = refused.map(|(site, why)| Reading { site: Some(*site), found: Err(why.clone()) });
+    let refused = refused.map(|(site, why)| Reading::new(Some(*site), Err(why.clone())));
     told.chain(refused).chain(lost).collect()
 }

@@ -135,7 +135,7 @@ fn of_part(plan: &Plan, per: Per, part: u32, reading: &Reading) -> Option<Readin
     };
     let part_of_node = |node: NodeIndex| part_of(plan, Some(per), plan.nodes[node.at()].stratum);
     let of_part = all.iter().filter(|series| series.node.is_some_and(|node| part_of_node(node) == part));
-    Some(Reading { site: reading.site, found: Ok(Found::Series(of_part.cloned().collect())) })
+    Some(Reading::new(reading.site, Ok(Found::Series(of_part.cloned().collect()))))
 }
 
 fn part_of(plan: &Plan, per: Option<Per>, stratum: StratumIndex) -> u32 {

@@ -48,50 +48,85 @@ pub(crate) fn kept_of_baseline(readings: &[Reading]) -> Vec<Reading> {
 
 fn cut(readings: &[Reading], mut room: usize) -> Vec<Reading> {
     let cut = readings.iter().map(|reading| {
+        let mut left_out = 0;
         let found = reading.found.clone().map(|found| match found {
             Found::Alarms(mut alarms) => {
                 alarms.sort_by_key(|alarm| alarm.state == AlarmState::Ok);
-                alarms.truncate(room);
+                left_out += shorten(&mut alarms, room);
                 for alarm in &mut alarms {
                     let surplus = alarm.meanwhile.len().saturating_sub(CHANGES);
                     alarm.meanwhile.drain(..surplus);
+                    left_out += surplus;
                 }
                 room -= alarms.len();
                 Found::Alarms(alarms)
             }
             Found::Series(mut all) => {
+                left_out += all.iter().skip(room).map(|series| series.points.len().max(1)).sum::<usize>();
                 all.truncate(room);
                 for series in &mut all {
                     let dropped = series.points.len().saturating_sub(room);
                     series.points.drain(..dropped);
                     series.complete &= dropped == 0;
                     room -= series.points.len();
+                    left_out += dropped;
                 }
                 Found::Series(all)
             }
             Found::Compliance { mut nodes, left_out } => {
                 nodes.sort_by_key(goodness);
-                let dropped = nodes.len().saturating_sub(room);
-                nodes.truncate(room);
+                let dropped = shorten(&mut nodes, room);
                 room -= nodes.len();
                 Found::Compliance { nodes, left_out: left_out.saturating_add(dropped as u32) }
             }
             Found::Probed(mut nodes) => {
-                nodes.truncate(room);
+                left_out += shorten(&mut nodes, room);
                 room -= nodes.len();
                 Found::Probed(nodes)
             }
             Found::Lost(mut lost) => {
-                lost.truncate(room);
+                left_out += shorten(&mut lost, room);
                 room -= lost.len();
                 Found::Lost(lost)
             }
             Found::Answer { status, mut body } => {
+                let whole = body.len();
                 body.truncate(body.floor_char_boundary(BODY_BYTES));
+                left_out += whole - body.len();
                 Found::Answer { status, body }
             }
         });
-        Reading { site: reading.site, found }
+        let left_out = reading.left_out.saturating_add(u32::try_from(left_out).unwrap_or(u32::MAX));
+        Reading { site: reading.site, found, left_out }
     });
     cut.collect()
+}
+
+/// Keeps the first so many; how many that were too many.
+fn shorten<T>(all: &mut Vec<T>, room: usize) -> usize {
+    let dropped = all.len().saturating_sub(room);
+    all.truncate(room);
+    dropped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, kept};
+    use wavetrain_model::gate::{Found, Lost, Reading};
+    use wavetrain_model::id::NodeIndex;
+    use wavetrain_model::time::Timestamp;
+
+    #[test]
+    fn a_cut_reading_says_how_much_of_it_is_missing() {
+        let lost = |nodes: u32| {
+            let lost = (0..nodes).map(|node| Lost { node: NodeIndex(node), heard_at: Timestamp(0) });
+            Reading::new(None, Ok(Found::Lost(lost.collect())))
+        };
+        let missing =
+            |readings: &[Reading]| -> Vec<u32> { kept(readings).iter().map(Reading::missing).collect() };
+        assert_eq!(missing(&[lost(MOST as u32)]), [0]);
+        assert_eq!(missing(&[lost(MOST as u32 - 1), lost(5)]), [0, 4]);
+        let body = "x".repeat(5_000);
+        assert_eq!(missing(&[Reading::new(None, Ok(Found::Answer { status: 200, body }))]), [2_952]);
+    }
 }

@@ -495,7 +495,7 @@ impl Cloud {
                 if let Ok(Found::Compliance { nodes, .. }) = &mut found {
                     nodes.retain(|standing| self.plan.site_of(standing.node) == *site);
                 }
-                Reading { site: Some(*site), found }
+                Reading::new(Some(*site), found)
             };
             let readings = measurement.sites.iter().map(reading).collect();
             let (gate, scope, window) = (measurement.gate, measurement.scope, measurement.window);

@@ -318,7 +318,7 @@ fn a_region_that_cannot_be_asked_does_not_look_like_lost_nodes() {
         let window = Window { from: cloud.now, until: cloud.now };
         let (gate, scope) = (GateIndex(0), Scope::Guard);
         let sites = (0..).map(SiteIndex).zip(found);
-        let readings = sites.map(|(site, found)| Reading { site: Some(site), found }).collect();
+        let readings = sites.map(|(site, found)| Reading::new(Some(site), found)).collect();
         cloud.input(&Input::Measured { gate, scope, window, readings });
         said(cloud, 0).pop().expect("it was measured")
     };

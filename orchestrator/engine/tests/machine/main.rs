@@ -10,6 +10,7 @@ mod odd;
 mod people;
 mod prefixes;
 mod recovery;
+mod replay;
 mod rollback;
 mod rollout;
 mod seeds;

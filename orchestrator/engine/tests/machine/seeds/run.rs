@@ -393,7 +393,7 @@ impl Run {
                     None | Some(Trouble::Refused) => Ok(Found::Alarms(vec![alarm.clone()])),
                     Some(_) => Err("bad weather".to_owned()),
                 };
-                Reading { site: Some(*site), found: read }
+                Reading::new(Some(*site), read)
             });
             let readings = readings.collect();
             let (gate, scope, window) = (measurement.gate, measurement.scope, measurement.window);
