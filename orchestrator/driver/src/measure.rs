@@ -36,7 +36,7 @@ impl Hands {
             let reading = Reading::new(None, found.map_err(|failure| failure.to_string()));
             return Outcome::Measured { gate, scope, window, readings: Some(vec![reading]) };
         }
-        if matches!(self.plan.spec.gates[gate.at()].check, Check::Duration(_)) {
+        if matches!(self.plan.spec.gates[gate.at()].check, Check::Duration(_) | Check::Install(_)) {
             // Judged by what the commands already told.
             return Outcome::Measured { gate, scope, window, readings: Some(Vec::new()) };
         }
@@ -95,6 +95,7 @@ impl Hands {
             | Check::Approval(_)
             | Check::Reporting(_)
             | Check::Duration(_)
+            | Check::Install(_)
             // Probes are commands, and those are promised first.
             | Check::Probe(_) => return None,
         };

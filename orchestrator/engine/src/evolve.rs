@@ -536,6 +536,10 @@ fn begin_rollback(state: &mut State, cause: &str, at: Timestamp) {
 fn accept(plan: &Plan, state: &mut State, which: Which, at: Timestamp) {
     let (Which::Planned(gate), Some(spec)) = (which, planned(plan, which)) else { return };
     match &spec.check {
+        Check::Install(_) => {
+            let failures = state.tally.failures();
+            state.accepted.entry(gate).or_default().nodes = failures;
+        }
         Check::Connection(_) => {
             let record = state.gate(which, Scope::Guard);
             let bad = record.and_then(|record| record.evidence.as_ref()).and_then(|evidence| evidence.bad);

@@ -418,6 +418,8 @@ pub enum Check {
     Callback(Callback),
     /// People.
     Approval(Approval),
+    /// The failure budgets' own counters, held against other limits.
+    Install(InstallCheck),
     /// Upgraded nodes that SSM has lost, beside untouched ones.
     Connection(Connection),
     /// Upgraded nodes whose metrics ended, beside untouched ones.
@@ -431,6 +433,15 @@ impl Check {
     pub fn looks(&self) -> bool {
         !matches!(self, Self::Callback(_) | Self::Approval(_))
     }
+}
+
+/// How many installs may fail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallCheck {
+    /// More failures than this are bad, in a wave, a stratum or the run.
+    pub failures: Amount,
+    /// With fewer nodes that tell something nothing is said, except in waves so small that any failure is bad.
+    pub minimum_finished: u32,
 }
 
 /// A signed report that somebody sends, instead of being asked.

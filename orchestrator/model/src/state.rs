@@ -95,7 +95,7 @@ pub struct State {
 /// What a person accepted of a guard: it speaks again only about what is clearly worse.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Accepted {
-    /// Nodes lost.
+    /// Nodes lost, or failed over the run.
     pub nodes: u32,
     /// Median durations of installs, in seconds.
     pub install_seconds: BTreeMap<Platform, u32>,

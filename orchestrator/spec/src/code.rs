@@ -244,6 +244,9 @@ codes! {
      refused; a bearer token comes from the environment."
     VARIABLE "E0614"
     "`token_env` is the name of an environment variable, never the token: plan files are kept, and shown."
+    INSTALL_CHECK "E0615"
+    "A gate on failed installs counts what the failure budgets count. It can only be stricter than `limits.failures`, which stop \
+     the rollout by themselves; and it can block only waves before which something was installed."
     COMPLIANCE_TYPE "E0620"
     "SSM knows compliance of the types `Association`, `Patch` and `Custom:NAME`, and severities from \
      `INFORMATIONAL` to `CRITICAL`."

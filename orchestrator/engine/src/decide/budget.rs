@@ -28,8 +28,9 @@ pub(super) fn broken(plan: &Plan, state: &State, now: Timestamp) -> Option<Broke
     let forgiven = u32::from(plan.has(Bug::BudgetOffByOne));
     let failures = |tally: &Tally| tally.failures().saturating_sub(forgiven);
     if state.tally.failures() > state.accepted_failures
-        && let Some((wave, sentence, total)) =
-            place(plan, state, &|tally, total| exceeds(limits.failures, failures(tally), total, tally))
+        && let Some(Place { wave, sentence, total }) = place(plan, state, &|tally, total| {
+            exceeds(limits.failures, failures(tally), total, tally, FINISHED_BEFORE_PERCENT)
+        })
     {
         let sentence = format!("{sentence}; more than {} failures stop the rollout", limits.failures);
         return Some(Broken {
@@ -39,8 +40,9 @@ pub(super) fn broken(plan: &Plan, state: &State, now: Timestamp) -> Option<Broke
         });
     }
     if state.tally.undelivered() > state.accepted_undelivered
-        && let Some((wave, sentence, total)) =
-            place(plan, state, &|tally, total| exceeds(limits.undelivered, tally.undelivered(), total, tally))
+        && let Some(Place { wave, sentence, total }) = place(plan, state, &|tally, total| {
+            exceeds(limits.undelivered, tally.undelivered(), total, tally, FINISHED_BEFORE_PERCENT)
+        })
     {
         let sentence =
             format!("{sentence}; more than {} unreachable nodes hold the rollout", limits.undelivered);
@@ -53,30 +55,54 @@ pub(super) fn broken(plan: &Plan, state: &State, now: Timestamp) -> Option<Broke
     None
 }
 
-type Place = (Option<WaveIndex>, String, u32);
+/// Where a budget is broken.
+pub(crate) struct Place {
+    wave: Option<WaveIndex>,
+    pub(crate) sentence: String,
+    total: u32,
+}
 
 fn place(plan: &Plan, state: &State, is_broken: &dyn Fn(&Tally, u32) -> bool) -> Option<Place> {
-    for wave in plan.wave_indices() {
-        let record = state.wave(wave);
-        let is_open = matches!(record.phase, WavePhase::Open { .. } | WavePhase::Baking { .. });
-        let size = plan.waves[wave.at()].size;
-        if is_open && is_broken(&record.tally, size) {
-            let place = format!("wave {}", plan.wave_name(wave));
-            return Some((Some(wave), describe(&record.tally, &place, size), size));
-        }
-    }
+    let is_open = |wave: &WaveIndex| {
+        matches!(state.wave(*wave).phase, WavePhase::Open { .. } | WavePhase::Baking { .. })
+    };
+    let mut waves = plan.wave_indices().filter(is_open);
+    waves.find_map(|wave| in_wave(plan, state, wave, is_broken)).or_else(|| in_run(plan, state, is_broken))
+}
+
+/// A wave by itself.
+pub(crate) fn in_wave(
+    plan: &Plan,
+    state: &State,
+    wave: WaveIndex,
+    is_broken: &dyn Fn(&Tally, u32) -> bool,
+) -> Option<Place> {
+    let (tally, total) = (&state.wave(wave).tally, plan.waves[wave.at()].size);
+    let name = format!("wave {}", plan.wave_name(wave));
+    is_broken(tally, total).then(|| Place {
+        wave: Some(wave),
+        sentence: describe(tally, &name, total),
+        total,
+    })
+}
+
+/// Every stratum that is large enough, and the whole run.
+pub(crate) fn in_run(plan: &Plan, state: &State, is_broken: &dyn Fn(&Tally, u32) -> bool) -> Option<Place> {
     for (stratum, tally) in plan.strata.iter().zip(&state.strata) {
         if stratum.size >= SMALL_STRATUM && tally.finished() > 0 && is_broken(tally, stratum.size) {
             let site = &plan.sites[stratum.site.at()].site;
-            let place = format!("{} {} nodes of {site}", stratum.platform, stratum.architecture);
-            return Some((None, describe(tally, &place, stratum.size), stratum.size));
+            let name = format!("{} {} nodes of {site}", stratum.platform, stratum.architecture);
+            let sentence = describe(tally, &name, stratum.size);
+            return Some(Place { wave: None, sentence, total: stratum.size });
         }
     }
     let total = plan.nodes.len() as u32;
-    is_broken(&state.tally, total).then(|| (None, describe(&state.tally, "the run", total), total))
+    let sentence = || describe(&state.tally, "the run", total);
+    is_broken(&state.tally, total).then(|| Place { wave: None, sentence: sentence(), total })
 }
 
-fn describe(tally: &Tally, place: &str, total: u32) -> String {
+/// How a population fares.
+pub(crate) fn describe(tally: &Tally, place: &str, total: u32) -> String {
     format!(
         "in {place}, {} of {total} nodes failed and {} could not be reached ({} finished)",
         tally.failures(),
@@ -85,15 +111,13 @@ fn describe(tally: &Tally, place: &str, total: u32) -> String {
     )
 }
 
-/// Whether a count is over its budget. A share needs five finished nodes before it means anything, except in populations of five or
+/// Whether a count is over its budget. A share needs some finished nodes before it means anything, except in populations of five or
 /// fewer, where any one stops.
-fn exceeds(budget: Amount, count: u32, total: u32, tally: &Tally) -> bool {
+pub(crate) fn exceeds(budget: Amount, count: u32, total: u32, tally: &Tally, least_finished: u32) -> bool {
     match budget {
         Amount::Count(_) => budget.is_exceeded_by(count, total),
         Amount::Share(_) if total <= SMALL_WAVE => count > 0,
-        Amount::Share(_) => {
-            tally.finished() >= FINISHED_BEFORE_PERCENT && budget.is_exceeded_by(count, total)
-        }
+        Amount::Share(_) => tally.finished() >= least_finished && budget.is_exceeded_by(count, total),
     }
 }
 
@@ -119,7 +143,7 @@ fn evidence(
 }
 
 /// What the budgets say about a wave whose nodes all have their outcome. Nothing installed is no evidence.
-pub(super) fn settled(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> (Verdict, Evidence) {
+pub(crate) fn settled(plan: &Plan, state: &State, wave: WaveIndex, now: Timestamp) -> (Verdict, Evidence) {
     let tally = &state.wave(wave).tally;
     let size = plan.waves[wave.at()].size;
     // Failed and unreachable nodes have their budgets; those whose command was stopped before it began told nothing at all.

@@ -15,6 +15,7 @@ mod compare;
 mod compliance;
 mod condition;
 mod guards;
+mod install;
 mod kept;
 mod metric;
 mod probe;
@@ -70,6 +71,7 @@ pub(crate) fn judge(case: Case<'_>, gate: &Gate, readings: &[Reading]) -> Judgem
         Check::Probe(check) => return probe::judge(case, gate, check, readings),
         Check::Connection(check) => return guards::connection(case, gate, check, readings),
         Check::Duration(check) => return guards::duration(case, gate, check),
+        Check::Install(check) => return install::judge(case, gate, check),
         _ => {}
     }
     let judged = readings.iter().map(|reading| {
@@ -156,6 +158,7 @@ pub(crate) fn query(gate: &Gate) -> String {
         Check::Connection(_) => "DescribeInstanceInformation PingStatus ConnectionLost, Inactive".to_owned(),
         Check::Reporting(_) => "metrics of compared nodes".to_owned(),
         Check::Duration(_) => "install commands".to_owned(),
+        Check::Install(_) => "outcomes of commands and probes".to_owned(),
         Check::Probe(check) => probe::query(check),
     }
 }
@@ -190,6 +193,7 @@ pub(crate) fn threshold(gate: &Gate) -> String {
             format!("a median over {times} times that of earlier waves, and longer by more than {more}")
         }
         Check::Probe(check) => probe::threshold(check),
+        Check::Install(check) => install::threshold(check),
     }
 }
 
@@ -217,6 +221,7 @@ pub(crate) fn first_look(gate: &Gate) -> Seconds {
         | Check::Probe(_)
         | Check::Callback(_)
         | Check::Approval(_)
+        | Check::Install(_)
         | Check::Reporting(_) => 0,
         Check::Connection(Connection { patience, .. }) => patience.0,
         Check::Duration(Duration { more, .. }) => more.0,
@@ -234,7 +239,7 @@ pub(crate) fn window(gate: &Gate, start: Option<Timestamp>, now: Timestamp) -> O
     match &gate.check {
         // Nobody looks.
         Check::Callback(_) | Check::Approval(_) => None,
-        Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) | Check::Probe(_) => {
+        Check::Alarms(_) | Check::Http(_) | Check::Compliance(_) | Check::Probe(_) | Check::Install(_) => {
             Some(Window { from: now, until: now })
         }
         Check::Connection(_) | Check::Duration(_) | Check::Reporting(_) => {

@@ -24,7 +24,7 @@ fn stat() -> MetricStat {
 }
 
 /// Fails above five.
-fn metric_gate() -> Gate {
+pub(crate) fn metric_gate() -> Gate {
     let check = Check::Metric(Metric {
         queries: Vec::new(),
         ask: Ask::Stat(stat()),

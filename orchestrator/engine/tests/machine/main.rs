@@ -5,6 +5,7 @@ mod evidence;
 mod gates;
 mod guardrails;
 mod guards;
+mod kinds;
 mod nodes;
 mod odd;
 mod people;

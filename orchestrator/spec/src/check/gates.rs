@@ -112,6 +112,8 @@ fn gate(
     let check = check.or(prometheus.map(Check::Prometheus)).or(http).or(approval);
     let probe = written.probe.and_then(|ask| nodes::probe(ask, problems));
     let check = check.or(compliance.map(Check::Compliance)).or(probe.map(Check::Probe));
+    let install = written.install.map(|install| Check::Install(nodes::install(&install.value)));
+    let check = check.or(install);
     let deadline = match &check {
         Some(Check::Callback(callback)) => callback.within,
         _ => written.deadline.value.0,

@@ -102,6 +102,7 @@ pub fn rollout(file: file::PlanFile, problems: &mut Problems) -> Option<Rollout>
     };
     questions(&rollout, span, problems);
     guards::ripe_in_time(&rollout, span, problems);
+    nodes::installs(&rollout, span, problems);
     (!problems.has_errors()).then_some(rollout)
 }
 

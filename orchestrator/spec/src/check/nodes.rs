@@ -7,7 +7,12 @@ use crate::file;
 use crate::problem::Problems;
 use crate::scalar::Word;
 use crate::shape::Placed;
-use wavetrain_model::spec::{Check, ComplianceCheck, Condition, PROBE_VARIABLES, Per, ProbeCheck};
+use wavetrain_model::diagnostic::Span;
+use wavetrain_model::id::WaveIndex;
+use wavetrain_model::quantity::{Amount, Percent};
+use wavetrain_model::spec::{
+    Check, ComplianceCheck, Condition, InstallCheck, PROBE_VARIABLES, Per, ProbeCheck, Rollout,
+};
 
 /// A compliance gate; None when it is unusable, which was reported.
 pub fn compliance(
@@ -74,6 +79,51 @@ pub fn probe(
     })
 }
 
+/// A gate on failed installs.
+pub fn install(written: &file::Install) -> InstallCheck {
+    InstallCheck {
+        failures: written.failures.as_ref().map_or(Amount::Count(0), |failures| failures.value.0),
+        minimum_finished: written.minimum_finished.value.0,
+    }
+}
+
+/// Refuses gates on failed installs that could never say anything, or never pass.
+pub fn installs(rollout: &Rollout, span: Span, problems: &mut Problems) {
+    for gate in &rollout.gates {
+        let Check::Install(check) = &gate.check else { continue };
+        let is_laxer = match (check.failures, rollout.limits.failures) {
+            (Amount::Count(own), Amount::Count(limit)) => own > limit,
+            (Amount::Share(own), Amount::Share(limit)) => own > limit,
+            _ => false,
+        };
+        if is_laxer || check.failures == Amount::Share(Percent::ALL) {
+            problems.error(
+                code::INSTALL_CHECK,
+                span,
+                format!(
+                    "gate `{}` tolerates {} failures, and `limits.failures` stops the rollout at more than {}",
+                    gate.name, check.failures, rollout.limits.failures
+                ),
+                "lower `failures` of the gate: it can only be stricter than the budgets that every rollout has",
+            );
+        }
+        let first = rollout.waves.iter().enumerate().find(|(index, wave)| {
+            gate.blocker && wave.after.is_empty() && gate.judges(WaveIndex(*index as u16))
+        });
+        if let Some((_, wave)) = first {
+            problems.error(
+                code::INSTALL_CHECK,
+                span,
+                format!(
+                    "before wave `{}` nothing is installed that gate `{}` could count",
+                    wave.name, gate.name
+                ),
+                "restrict the gate to later waves with `waves`, or remove `blocker`",
+            );
+        }
+    }
+}
+
 /// Refuses `where` and `per` that the kind of check cannot follow.
 pub fn scope(
     check: &Check,
@@ -89,8 +139,17 @@ pub fn scope(
         | Check::Probe(_)
         | Check::Connection(_)
         | Check::Reporting(_)
-        | Check::Duration(_) => (false, false),
+        | Check::Duration(_)
+        | Check::Install(_) => (false, false),
     };
+    if matches!(check, Check::Install(_)) {
+        let spans = within.map(|within| within.span).into_iter().chain(per.map(|per| per.span));
+        for span in spans {
+            let message = "installs are counted by wave, by stratum and over the run, and not otherwise";
+            problems.error(code::GATE_SCOPE, span, message, "remove it");
+        }
+        return;
+    }
     if let Some(within) = within {
         if is_elsewhere {
             let help = "restrict the query, or `waves`";

@@ -1,7 +1,7 @@
 //! Gates as they are written.
 
 use super::{Approval, DAY, HOUR, MINUTE, Where, YEAR};
-use crate::scalar::{Length, Share, Switch, Text, Whole, Word};
+use crate::scalar::{Length, Quantity, Share, Switch, Text, Whole, Word};
 use crate::shape::{List, Table, shape};
 use crate::text::{
     AlarmName, CelText, Command, ComplianceType, DimensionText, MathText, MetricText, Name, NamespaceText,
@@ -11,8 +11,8 @@ use wavetrain_model::limit;
 use wavetrain_model::spec::{InsufficientData, Per, Worse};
 
 /// Kinds of checks that a gate can name, those of other versions included.
-pub const GATE_KINDS: [&str; 8] =
-    ["alarms", "compliance", "metric", "compare", "prometheus", "http", "probe", "approval"];
+pub const GATE_KINDS: [&str; 9] =
+    ["alarms", "compliance", "metric", "compare", "prometheus", "http", "probe", "approval", "install"];
 
 /// `MetricDataQueries` of one GetMetricData, less one for what is judged.
 const QUERIES: usize = 499;
@@ -21,7 +21,7 @@ type Dimensions = Table<Text<DimensionText>, Text<DimensionText>, 0, 30>;
 
 shape! {
     /// A check between waves: one kind of check, and how often and how patiently it is made.
-    Gate = "a gate", oneOf ["alarms", "metric", "compare", "prometheus", "http", "compliance", "probe", "approval"] {
+    Gate = "a gate", oneOf ["alarms", "metric", "compare", "prometheus", "http", "compliance", "probe", "approval", "install"] {
         /// Name of the gate.
         required name "name": Text<Name>;
         /// Whether it is also watched from the first install to the last bake.
@@ -46,6 +46,8 @@ shape! {
         optional compliance "compliance": Compliance;
         /// A command on single nodes, which looks and changes nothing.
         optional probe "probe": NodeProbe;
+        /// How many installs may fail: the failure budgets' counters, held against stricter limits.
+        optional install "install": Install;
         /// Restricts where the gate looks: sites, and nodes where it asks about single ones. A wave without such nodes passes it.
         optional within "where": Where;
         /// What is judged by itself, where the gate asks about single nodes: every `site`, or every `stratum` (site, platform and
@@ -188,6 +190,16 @@ shape! {
         defaulted minimum_reporting "minimum_reporting": Share = "90%";
         /// Nodes that have not answered by then do not count as answering.
         defaulted timeout "timeout": Length<30, HOUR> = "2m";
+    }
+}
+
+shape! {
+    /// How many installs may fail, as the failure budgets count them: in a wave, in a stratum of ten nodes or more, and over the run.
+    Install = "an install check" {
+        /// More failures are bad: a count, or a share of the nodes. Any failure, where a share is given and there are five nodes or fewer.
+        required failures "failures": Quantity<0>;
+        /// With fewer finished nodes a share says nothing.
+        defaulted minimum_finished "minimum_finished": Whole<1, 100_000> = "5";
     }
 }
 

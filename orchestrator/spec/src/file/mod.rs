@@ -18,7 +18,9 @@ mod policy;
 mod recipe;
 
 pub use association::{Dispatched, Dispatching, Finish, Keeping, Output};
-pub use gate::{Alarms, Compare, Compliance, GATE_KINDS, Gate, Http, Metric, NodeProbe, Prometheus, Query};
+pub use gate::{
+    Alarms, Compare, Compliance, GATE_KINDS, Gate, Http, Install, Metric, NodeProbe, Prometheus, Query,
+};
 pub use guards::Guards;
 pub use policy::{Guardrail, GuardrailFile, PolicyFile};
 pub use recipe::{Accepted, Machine, PackageFile, Serves, Zip};
