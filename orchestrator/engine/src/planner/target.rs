@@ -78,12 +78,7 @@ pub(super) fn differing_contents<'a>(
             contents.iter().filter(|(digest, _)| digest != &most).flat_map(|(_, sites)| sites).copied();
         let others: BTreeSet<SiteIndex> = others.collect();
         let usual = *holders.first()?;
-        (!others.is_empty()).then_some(Differing {
-            version: *version,
-            contents: contents.len(),
-            usual,
-            others,
-        })
+        (!others.is_empty()).then_some(Differing { version, contents: contents.len(), usual, others })
     };
     relied_on.iter().filter_map(differing).collect()
 }

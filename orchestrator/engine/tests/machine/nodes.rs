@@ -59,8 +59,8 @@ fn standing(node: NodeIndex, says: Says, now: Timestamp) -> Standing {
 }
 
 /// What is said after the install; before it all is well.
-pub(crate) fn saying(mut says: impl FnMut(NodeIndex) -> Says + 'static) -> MetricSource {
-    saying_before(|_| Says::Good, move |node| says(node))
+pub(crate) fn saying(says: impl FnMut(NodeIndex) -> Says + 'static) -> MetricSource {
+    saying_before(|_| Says::Good, says)
 }
 
 /// What is said before the install, and after it.
