@@ -230,6 +230,7 @@ impl Driver {
             rollout: taken.rollout.clone(),
             signals: self.options.signals.clone(),
             crash_at: self.options.crash_at,
+            begun: Arc::default(),
         };
         Circle::new(taken, hands, self.store, self.options, lease, stop, view)
     }

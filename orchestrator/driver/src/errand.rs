@@ -6,16 +6,26 @@ use crate::call::Family;
 use crate::crash::{self, Point};
 use crate::perform::{Hands, trouble};
 use crate::shape;
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
 use tokio_util::sync::CancellationToken;
-use wavetrain_engine::input::Answer;
+use wavetrain_engine::input::{Answer, Trouble};
 use wavetrain_model::association::{Paused, Target};
 use wavetrain_model::fleet::Site;
 use wavetrain_model::id::{AssociationId, SiteIndex};
 use wavetrain_model::intent::{Errand, Intent};
 use wavetrain_model::plan::Plan;
-use wavetrain_ports::associations::Named;
+use wavetrain_ports::associations::{Named, Run};
 use wavetrain_ports::distributor::Sent;
 use wavetrain_ports::failure::{Class, Failure};
+
+/// What became of an errand that AWS did not refuse.
+enum Done {
+    /// It is so now.
+    So(String),
+    /// Something else has to end first.
+    NotYet(String),
+}
 
 impl Hands {
     pub(crate) async fn errand(
@@ -30,7 +40,8 @@ impl Hands {
         crash::point(self.crash_at, Point::AfterCall, intent.id.0);
         self.line.learn(intent.site, Family::Association, done.as_ref().err());
         Some(match done {
-            Ok(note) => Answer::CarriedOut { note },
+            Ok(Done::So(note)) => Answer::CarriedOut { note },
+            Ok(Done::NotYet(message)) => Answer::Refused { trouble: Trouble::Awaiting, message },
             Err(failure) if failure.class == Class::UnknownOutcome => {
                 Answer::Unknown { message: failure.to_string() }
             }
@@ -38,10 +49,14 @@ impl Hands {
         })
     }
 
-    async fn run(&self, at: SiteIndex, errand: &Errand) -> Result<String, Failure> {
+    async fn run(&self, at: SiteIndex, errand: &Errand) -> Result<Done, Failure> {
         let site = &self.plan.sites[at.at()].site;
-        match errand {
-            Errand::Remove { association, stop, .. } => self.remove(site, association, *stop).await,
+        let done = match errand {
+            Errand::Remove { association, stop: true, .. } if self.is_changing(site, association).await? => {
+                let message = format!("{site}: nodes still change by association {association}");
+                return Ok(Done::NotYet(message));
+            }
+            Errand::Remove { association, .. } => self.remove(site, association).await,
             Errand::Pause => self.pause(at, site).await,
             Errand::Unpause => self.unpause(at, site).await,
             Errand::MakeDefault => {
@@ -53,40 +68,54 @@ impl Hands {
                 None => Ok(format!("{site}: the default stays: what it was before is not known")),
             },
             Errand::Keep => self.keep(at, site).await,
-            Errand::Unkeep => self.unkeep(at, site).await,
-        }
+            Errand::Unkeep => return self.unkeep(at, site).await,
+        };
+        done.map(Done::So)
     }
 
-    async fn remove(&self, site: &Site, id: &AssociationId, stop: bool) -> Result<String, Failure> {
-        if stop {
-            self.stop(site, id).await?;
-        }
+    async fn remove(&self, site: &Site, id: &AssociationId) -> Result<String, Failure> {
         gone(self.line.cloud.delete_association(site, id).await)?;
         Ok(format!("{site}: association {id} removed"))
     }
 
-    /// Deleting an association ends nothing that it began: its commands are cancelled as a rollback cancels others.
-    async fn stop(&self, site: &Site, id: &AssociationId) -> Result<(), Failure> {
+    /// Stops what an association does, and says whether a node still changes by it. It is not deleted before that: deleting ends nothing
+    /// that it began, and nobody could tell any more when that is over. Pointed at no node, it begins nothing new meanwhile.
+    async fn is_changing(&self, site: &Site, id: &AssociationId) -> Result<bool, Failure> {
         let cloud = &self.line.cloud;
-        let executions = match cloud.executions(site, id).await {
-            Err(failure) if failure.class == Class::NotFound => return Ok(()),
+        let executions = match cloud.retarget(site, id, &[Target::nowhere()]).await {
+            Ok(()) => cloud.executions(site, id).await,
+            Err(failure) => Err(failure),
+        };
+        let executions = match executions {
+            Err(failure) if failure.class == Class::NotFound => return Ok(false),
             executions => executions?,
         };
-        let mut commands = Vec::new();
+        let is_new = self.is_new(id.as_str());
+        // What it began just now may not be shown yet.
+        let mut is_unclear = is_new && executions.is_empty();
+        let mut commands = BTreeSet::new();
         for execution in executions.iter().filter(|execution| !execution.is_over()) {
             let runs = cloud.execution_targets(site, id, &execution.id).await?;
-            commands.extend(runs.into_iter().filter_map(|run| run.command));
+            let changing: Vec<Run> = runs.into_iter().filter(|run| !run.status.is_terminal()).collect();
+            // A node without a command was away, and nothing brings it one any more.
+            is_unclear |= is_new && changing.iter().any(|run| run.command.is_none());
+            commands.extend(changing.into_iter().filter_map(|run| run.command));
         }
-        commands.sort();
-        commands.dedup();
         for command in &commands {
             match cloud.cancel(site, command).await {
-                // Not ours to cancel, or over: the nodes are uninstalled in any case.
+                // Not ours to cancel, or over: it is awaited in any case.
                 Err(failure) if !matches!(failure.class, Class::Throttled | Class::Unavailable) => {}
                 done => done?,
             }
         }
-        Ok(())
+        Ok(is_unclear || !commands.is_empty())
+    }
+
+    /// Whether this was first asked less than a settle time ago.
+    fn is_new(&self, association: &str) -> bool {
+        let now = self.line.clock.now();
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        now.since(*begun.entry(association.to_owned()).or_insert(now)) < self.plan.spec.api.settle
     }
 
     async fn pause(&self, at: SiteIndex, site: &Site) -> Result<String, Failure> {
@@ -153,28 +182,46 @@ impl Hands {
             };
         };
         let (id, name) = (&found.id, &found.name);
+        let there = cloud.association(site, id).await?;
         // An update is applied to every target at once: what says the same is left alone.
-        if cloud.association(site, id).await? == wanted {
+        if there == wanted {
             return Ok(format!("{site}: association {id} ({name}) says so already"));
+        }
+        if there.package() != wanted.package() {
+            let message =
+                format!("association {id} is called {name} and is about package {}", there.package());
+            return Err(invalid("DescribeAssociation", message));
         }
         cloud.update_association(site, id, &wanted).await?;
         Ok(format!("{site}: association {id} ({name}) {}", wanted.deed()))
     }
 
-    async fn unkeep(&self, at: SiteIndex, site: &Site) -> Result<String, Failure> {
+    async fn unkeep(&self, at: SiteIndex, site: &Site) -> Result<Done, Failure> {
         let Some(wanted) = shape::keeping(&self.plan, at) else {
-            return Ok(format!("{site}: nothing was kept"));
+            return Ok(Done::So(format!("{site}: nothing was kept")));
         };
         let Some(found) = self.named(site, &wanted.name).await? else {
-            return Ok(format!("{site}: there is no association {}", wanted.name));
+            // It may have been made a moment ago, by a process that did not live to hear of it.
+            let told = format!("{site}: there is no association {}", wanted.name);
+            return Ok(if self.is_new(&wanted.name) { Done::NotYet(told) } else { Done::So(told) });
         };
         let cloud = &self.line.cloud;
-        if paused(&self.plan, at).is_some_and(|paused| paused.id == found.id) {
-            gone(cloud.retarget(site, &found.id, &[Target::nowhere()]).await)?;
-            return Ok(format!("{site}: association {} ({}) applies to no node", found.id, found.name));
+        let (id, name) = (&found.id, &found.name);
+        if paused(&self.plan, at).is_some_and(|paused| paused.id == *id) {
+            gone(cloud.retarget(site, id, &[Target::nowhere()]).await)?;
+            return Ok(Done::So(format!("{site}: association {id} ({name}) applies to no node")));
         }
-        gone(cloud.delete_association(site, &found.id).await)?;
-        Ok(format!("{site}: association {} ({}) removed", found.id, found.name))
+        match cloud.association(site, id).await {
+            // Only what says what we wrote is ours to delete.
+            Ok(there) if there != wanted => {
+                Ok(Done::So(format!("{site}: association {id} ({name}) is somebody else's and stays")))
+            }
+            there => {
+                gone(there.map(drop))?;
+                gone(cloud.delete_association(site, id).await)?;
+                Ok(Done::So(format!("{site}: association {id} ({name}) removed")))
+            }
+        }
     }
 
     /// The one association of this name. Names are not unique: of several nobody knows which is meant.

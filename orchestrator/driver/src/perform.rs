@@ -4,7 +4,8 @@ use crate::call::{Family, Line};
 use crate::crash::{self, CrashAt, Point};
 use crate::follow::{Followed, joined};
 use crate::shape;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 use wavetrain_engine::input::{Answer, Trouble};
 use wavetrain_model::gate::{Reading, Scope, Window};
@@ -45,6 +46,8 @@ pub(crate) struct Hands {
     pub(crate) rollout: RolloutId,
     pub(crate) signals: Option<Arc<dyn Signals>>,
     pub(crate) crash_at: Option<CrashAt>,
+    /// Associations that are looked for or stopped, each with when that began in this process: listings lag behind.
+    pub(crate) begun: Arc<Mutex<BTreeMap<String, Timestamp>>>,
 }
 
 impl Hands {

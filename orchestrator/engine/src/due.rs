@@ -145,9 +145,21 @@ fn errands(state: &State, outstanding: &[(SiteIndex, Errand)], drafts: &mut Draf
     let open: BTreeSet<(SiteIndex, Errand)> = open.collect();
     for (site, errand) in outstanding {
         let is_open = open.contains(&(*site, errand.key()));
-        if !is_open && may_run(state, errand) && state.hold(Kind::Errand(*site)).is_none() {
+        // What undoes another waits until nobody is doing it any more.
+        let is_busy = undone_by(errand).is_some_and(|other| open.contains(&(*site, other)));
+        if !is_open && !is_busy && may_run(state, errand) && state.hold(Kind::Errand(*site)).is_none() {
             drafts.push(Action::Errand(errand.clone()), *site, Vec::new());
         }
+    }
+}
+
+/// The errand that this one takes back.
+fn undone_by(errand: &Errand) -> Option<Errand> {
+    match errand {
+        Errand::Unkeep => Some(Errand::Keep),
+        Errand::UnmakeDefault => Some(Errand::MakeDefault),
+        Errand::Unpause => Some(Errand::Pause),
+        Errand::Remove { .. } | Errand::Pause | Errand::MakeDefault | Errand::Keep => None,
     }
 }
 

@@ -217,6 +217,8 @@ pub enum Answer {
 pub enum Trouble {
     /// Wait and repeat; says nothing about the site's health.
     Throttled,
+    /// What it has to wait for is still under way: look again.
+    Awaiting,
     /// Repeat; after some in a row the site is held.
     Unavailable,
     /// A person must give access: the site is held at once.

@@ -38,6 +38,8 @@ pub struct Told {
     pub before: BTreeMap<NodeId, NodeTruth>,
     pub happenings: Vec<Happening>,
     pub after: BTreeMap<NodeId, NodeTruth>,
+    /// Associations of batches that are still there.
+    pub left: Vec<String>,
     /// Where the rollout stands; None if it never ended.
     pub end: Result<State, String>,
 }
@@ -126,10 +128,16 @@ impl<'d> Teller<'d> {
     async fn tell(mut self) -> Told {
         let before = self.stage.truth();
         let end = self.processes().await;
+        self.stage.look();
         let stage = &self.stage;
         let index =
             self.plan.node_indices().map(|node| (self.plan.nodes[node.at()].id.clone(), node)).collect();
-        Told { index, before, after: stage.truth(), happenings: stage.happenings(), plan: self.plan, end }
+        let (after, happenings) = (stage.truth(), stage.happenings());
+        let mut left = Vec::new();
+        for planned in &self.plan.sites {
+            left.extend(stage.batches_left(&planned.site).await);
+        }
+        Told { index, before, after, happenings, left, plan: self.plan, end }
     }
 
     /// One process after the other until the rollout is over.

@@ -40,6 +40,9 @@ pub fn text(view: View<'_>, paint: Paint) -> String {
         );
     }
     text.push_str(&exceptions(plan, state));
+    for line in left(plan, state) {
+        let _ = writeln!(text, "left: {line}");
+    }
     if let Some(next) = next_step(plan, state) {
         let _ = writeln!(text, "next: {next}");
     }
@@ -64,6 +67,7 @@ pub fn final_document(view: View<'_>, exit: Exit) -> Value {
             })
             .collect();
         fields.insert("not_restored".to_owned(), rows.into());
+        fields.insert("left".to_owned(), left(view.plan, view.state).into());
     }
     value
 }
@@ -72,6 +76,21 @@ pub fn final_document(view: View<'_>, exit: Exit) -> Value {
 pub fn unrestored(state: &State) -> impl Iterator<Item = NodeIndex> {
     let failed = state.nodes.iter().enumerate().filter(|(_, node)| node.restoration == Restoration::Failed);
     failed.map(|(at, _)| NodeIndex(at as u32))
+}
+
+/// What a rollout that is over could not bring about in State Manager: given up, or left where it was.
+pub fn left(plan: &Plan, state: &State) -> Vec<String> {
+    let mut lines: Vec<String> = state.errands.exceptions.iter().map(|line| one_line(line)).collect();
+    if state.is_over() {
+        lines.extend(state.errands.carrying.values().map(|carrying| {
+            let site = &plan.sites[carrying.site.at()].site;
+            format!(
+                "association {} in {site} still installs {}",
+                carrying.association, plan.spec.package.version
+            )
+        }));
+    }
+    lines
 }
 
 fn exceptions(plan: &Plan, state: &State) -> String {

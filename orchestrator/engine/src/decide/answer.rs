@@ -86,7 +86,7 @@ fn errand_answered(
     };
     let mut events = vec![Event::Deferred { intent, until: now.plus(pause), reason: message.clone() }];
     let is_hopeless = match trouble {
-        Trouble::Throttled => false,
+        Trouble::Throttled | Trouble::Awaiting => false,
         Trouble::Unavailable => open.refusals + 1 >= SITE_ERRORS_BEFORE_HOLD,
         Trouble::Denied | Trouble::Refused => true,
     };
@@ -175,7 +175,7 @@ fn refused(
     // Throttling passes; whatever else is the matter, the gate's look ends with it.
     if matches!(open.intent.action, Action::Ask { .. }) {
         return match trouble {
-            Trouble::Throttled => vec![deferred],
+            Trouble::Throttled | Trouble::Awaiting => vec![deferred],
             Trouble::Unavailable | Trouble::Denied | Trouble::Refused => {
                 vec![deferred, super::ask::refused(open, message)]
             }
@@ -201,7 +201,7 @@ pub(super) fn site_failed(
 ) -> Vec<Event> {
     let place = &plan.sites[site.at()].site;
     let (kind, next_step) = match trouble {
-        Trouble::Throttled => return Vec::new(),
+        Trouble::Throttled | Trouble::Awaiting => return Vec::new(),
         Trouble::Unavailable if state.sites[site.at()].errors + 1 < SITE_ERRORS_BEFORE_HOLD => {
             return vec![Event::SiteFailed { site, message: message.to_owned() }];
         }

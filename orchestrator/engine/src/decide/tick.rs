@@ -103,9 +103,10 @@ fn give_up_site(plan: &Plan, state: &State, site: SiteIndex, now: Timestamp) -> 
 /// Whether errands are all that is missing: nothing of the nodes depends on them, so nothing is aborted for their sake.
 fn may_forsake(state: &State) -> bool {
     match state.phase {
-        Phase::RollingBack => true,
-        Phase::Running => errands::has_passed(state),
-        Phase::Aborting | Phase::Ended(_) => false,
+        Phase::RollingBack | Phase::Aborting => true,
+        // A rollout whose beginning waits for an association to rest is not begun without that.
+        Phase::Running => errands::has_passed(state) || state.first_dispatch_at.is_some(),
+        Phase::Ended(_) => false,
     }
 }
 
@@ -200,7 +201,7 @@ fn unwanted(state: &State, is_wanted: impl Fn(&Action) -> bool) -> Vec<IntentId>
 }
 
 fn is_among(outstanding: &[(SiteIndex, Errand)], errand: &Errand) -> bool {
-    outstanding.iter().any(|(_, wanted)| wanted.key() == errand.key())
+    outstanding.iter().any(|(_, wanted)| wanted == errand)
 }
 
 fn rolling_back(plan: &Plan, state: &State) -> Vec<Event> {
@@ -222,7 +223,8 @@ fn rolling_back(plan: &Plan, state: &State) -> Vec<Event> {
     if !outstanding.is_empty() {
         return Vec::new();
     }
-    let ending = if rollback.failed == 0 { Ending::RolledBack } else { Ending::RolledBackWithExceptions };
+    let is_whole = rollback.failed == 0 && state.errands.exceptions.is_empty();
+    let ending = if is_whole { Ending::RolledBack } else { Ending::RolledBackWithExceptions };
     vec![Event::Ended { ending }]
 }
 

@@ -178,8 +178,8 @@ pub struct Command {
     pub max_concurrency: usize,
     /// Errors tolerated.
     pub max_errors: usize,
-    /// Whether listings show it to those who do not know its id: they do not show what associations run.
-    pub is_listed: bool,
+    /// Name of the association that runs it, empty without one. Listings show it only to those who know its id.
+    pub association: Option<Arc<str>>,
     /// The nodes, in the order of sending.
     pub invocations: Vec<Invocation>,
     /// Index of the first invocation not sent yet.

@@ -106,7 +106,7 @@ impl World {
         for (index, command) in self.recent(site, wanted.after, skip) {
             let status = command.status();
             let shown = command.visible <= self.now
-                && (command.is_listed || input.command_id.is_some())
+                && (command.association.is_none() || input.command_id.is_some())
                 && wanted.covers(command)
                 && wanted.status.is_none_or(|word| word == status.0.as_str() || word == status.1)
                 && input.command_id.as_deref().is_none_or(|id| *id == *command.id)
@@ -170,7 +170,7 @@ impl World {
             return self.known_command(site, id).map(|at| self.command(at)).into_iter().collect();
         }
         let recent = self.recent(site, after, 0).map(|(_, command)| command);
-        recent.filter(|command| command.is_listed).collect()
+        recent.filter(|command| command.association.is_none()).collect()
     }
 
     /// A command of the site that is still remembered and already shown.

@@ -33,7 +33,7 @@ pub(super) struct Order {
     /// Seconds until it can be read.
     pub(super) lag_seconds: f64,
     /// Whether listings without its id show it.
-    pub(super) is_listed: bool,
+    pub(super) association: Option<Arc<str>>,
 }
 
 impl Target {
@@ -88,7 +88,7 @@ impl World {
             max_errors: input.max_errors.unwrap_or_else(|| "0".to_owned()),
             timeout_seconds: input.timeout_seconds,
             lag_seconds: judgement.listing_lag_seconds.unwrap_or(self.timing.listing_lag_seconds),
-            is_listed: true,
+            association: None,
         };
         let at = self.issue(site, order);
         Ok(SendCommandOutput { command: self.command(at).to_wire() })
@@ -113,7 +113,7 @@ impl World {
             max_concurrency_text: order.max_concurrency,
             max_errors_text: order.max_errors,
             timeout_seconds: order.timeout_seconds,
-            is_listed: order.is_listed,
+            association: order.association,
             invocations: order.nodes.into_iter().map(unsent).collect(),
             next_unsent: 0,
             allowance: 0,

@@ -12,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 use wavetrain_model::event::{Entry, Event};
-use wavetrain_model::id::{NodeId, NodeIndex};
+use wavetrain_model::fleet::Site;
+use wavetrain_model::id::{NodeId, NodeIndex, marker_of_association};
 use wavetrain_model::plan::Plan;
 use wavetrain_model::time::{Seconds, Timestamp};
+use wavetrain_ports::associations::Associations as _;
 use wavetrain_ports::clock::Clock;
 use wavetrain_sim::clock::WorldTime;
 use wavetrain_sim::fleet::Reach;
@@ -178,7 +180,7 @@ impl Stage {
     }
 
     /// Writes down what AWS has taken since the last look.
-    fn look(&self) {
+    pub fn look(&self) {
         let mut inner = self.inner();
         let at = self.clock.now();
         let mut seen = std::mem::take(&mut inner.seen);
@@ -197,6 +199,8 @@ impl Stage {
     }
 
     fn stored(&self, events: &[NewEvent], quarantines: bool) {
+        // Associations give nodes commands by themselves.
+        self.look();
         let entries: Vec<Entry> = events
             .iter()
             .map(|event| Entry {
@@ -256,7 +260,10 @@ fn taken_by(world: &World, patience: Seconds, site: &wavetrain_sim::fleet::Site,
     };
     let nodes = || command.invocations.iter().map(|row| row.node);
     let live = nodes().filter(|node| is_package(&command.job) && is_live(*node)).map(id).collect();
-    let marker = command.comment.to_string();
+    let marker = match &command.association {
+        Some(name) => marker_of_association(name).unwrap_or_default(),
+        None => command.comment.to_string(),
+    };
     What::Taken { command: Command { kind, marker, nodes: nodes().map(id).collect() }, live }
 }
 
@@ -289,6 +296,15 @@ fn truth(world: &World, patience: Seconds) -> BTreeMap<NodeId, NodeTruth> {
         (NodeId::new(&*node.id), truth)
     };
     world.nodes().iter().map(node).collect()
+}
+
+impl Stage {
+    /// Associations of batches that are there in a site. Nothing goes wrong any more when this is asked.
+    pub async fn batches_left(&self, site: &Site) -> Vec<String> {
+        self.world.with(World::clear_faults);
+        let all = self.cloud.associations(site).await.expect("a world without faults");
+        all.into_iter().map(|one| one.name).filter(|name| marker_of_association(name).is_some()).collect()
+    }
 }
 
 /// What a process has of a stage.

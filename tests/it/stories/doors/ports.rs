@@ -1,13 +1,14 @@
 //! AWS: calls take time, answers come twice, and what is on the wire arrives though its sender has died.
 
-use super::{Door, POSTHUMOUS_MS};
+use super::{Door, POSTHUMOUS_MS, Stage};
 use crate::stories::chronicle::{Command, Kind, What};
 use crate::stories::draw::Death;
 use async_trait::async_trait;
+use std::sync::Arc;
 use wavetrain_model::association::{Definition, Target};
 use wavetrain_model::fleet::{Node, PackageView, Site, TagMatch};
 use wavetrain_model::gate::{Alarm, AlarmChange, Compliance, Window};
-use wavetrain_model::id::{AccountId, AssociationId, CommandId, NodeId, SiteIndex};
+use wavetrain_model::id::{AccountId, AssociationId, CommandId, NodeId, SiteIndex, marker_of_association};
 use wavetrain_model::time::{Seconds, Timestamp};
 use wavetrain_ports::associations::{Associations, Execution, Named, Run};
 use wavetrain_ports::compliance::{ComplianceBook, Item};
@@ -16,36 +17,43 @@ use wavetrain_ports::failure::Failure;
 use wavetrain_ports::fleet::Fleet;
 use wavetrain_ports::metrics::{Answer, Metrics, Question};
 
-#[async_trait]
-impl Distributor for Door {
-    async fn send(&self, site: &Site, order: &Order) -> Sent {
-        let stage = self.0.clone();
-        stage.inner().sends += 1;
-        stage.note(What::Asked(Command {
-            kind: Kind::of(&order.job),
-            marker: order.comment.clone(),
-            nodes: order.nodes.clone(),
-        }));
-        let (site, order, there) = (site.clone(), order.clone(), stage.clone());
-        // On its own: what is on the wire arrives, whatever becomes of the process that sent it.
-        let (mut sends, mut is_posthumous) = (0, false);
-        {
-            let inner = stage.inner();
-            sends += inner.sends;
-            is_posthumous |= inner.deaths.contains(&Death::WhileSending(sends));
-        }
+impl Stage {
+    /// Whatever gives nodes something to do: what is on the wire arrives, whatever becomes of the process that sent it.
+    async fn put_on_wire(
+        self: &Arc<Self>,
+        command: Command,
+        call: impl Future<Output = Sent> + Send + 'static,
+    ) -> Sent {
+        let sends = {
+            let mut inner = self.inner();
+            inner.sends += 1;
+            inner.sends
+        };
+        self.note(What::Asked(command));
+        let there = self.clone();
+        let is_posthumous = self.inner().deaths.contains(&Death::WhileSending(sends));
         let arrival = tokio::spawn(async move {
             let most_ms = if is_posthumous { POSTHUMOUS_MS } else { there.inner().wire.there };
             there.travel(most_ms).await;
-            let sent = there.cloud.send(&site, &order).await;
+            let sent = call.await;
             there.look();
             sent
         });
-        stage.survive(|death, _| *death == Death::WhileSending(sends)).await;
+        self.survive(|death, _| *death == Death::WhileSending(sends)).await;
         let sent = arrival.await.expect("the world does not panic");
-        stage.survive(|death, _| *death == Death::AfterSend(sends)).await;
-        stage.answer().await;
+        self.survive(|death, _| *death == Death::AfterSend(sends)).await;
+        self.answer().await;
         sent
+    }
+}
+
+#[async_trait]
+impl Distributor for Door {
+    async fn send(&self, site: &Site, order: &Order) -> Sent {
+        let command =
+            Command { kind: Kind::of(&order.job), marker: order.comment.clone(), nodes: order.nodes.clone() };
+        let (stage, site, order) = (self.0.clone(), site.clone(), order.clone());
+        self.0.put_on_wire(command, async move { stage.cloud.send(&site, &order).await }).await
     }
 
     async fn commands(&self, site: &Site, since: Timestamp, limit: usize) -> Result<Listing, Failure> {
@@ -181,10 +189,16 @@ impl ComplianceBook for Door {
 #[async_trait]
 impl Associations for Door {
     async fn create_association(&self, site: &Site, definition: &Definition) -> Sent {
-        self.0.call().await;
-        let sent = self.0.cloud.create_association(site, definition).await;
-        self.0.answer().await;
-        sent
+        let (stage, to, what) = (self.0.clone(), site.clone(), definition.clone());
+        let call = async move { stage.cloud.create_association(&to, &what).await };
+        let version = definition.parameters.get("version").cloned().unwrap_or_default();
+        let ids = definition.targets.iter().filter(|target| target.key == "InstanceIds");
+        let command = Command {
+            kind: Kind::Install(version),
+            marker: marker_of_association(&definition.name).expect("stories keep nothing in State Manager"),
+            nodes: ids.flat_map(|target| &target.values).map(|id| NodeId::new(id.as_str())).collect(),
+        };
+        self.0.put_on_wire(command, call).await
     }
 
     async fn update_association(

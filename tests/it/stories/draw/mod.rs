@@ -102,6 +102,8 @@ pub fn draw(seed: u64) -> Draft {
     let (world, plan) = (world + &measured.world, measured::add(&plan, &measured.gates));
     let world =
         world.replace(&format!("- {{ name: {TARGET}"), &format!("- {{ name: {TARGET}{}", measured.version));
+    let plan =
+        if Dice::new(seed ^ 0x6173_736f).chance(25) { plan + "  dispatch: association\n" } else { plan };
     let doubtful = mood == Mood::Doubtful;
     Draft {
         world,

@@ -39,6 +39,8 @@ pub(super) struct Book<'p> {
     pub(super) suspects: BTreeSet<NodeIndex>,
     /// (marker, node) of every command that AWS took.
     pub(super) taken: BTreeSet<(String, NodeIndex)>,
+    /// An errand was given up, and said so.
+    pub(super) forsaken: bool,
     /// Nodes that AWS was told to change.
     pub(super) commanded: BTreeSet<NodeIndex>,
 }
@@ -65,6 +67,7 @@ impl<'p> Book<'p> {
             restored: BTreeSet::new(),
             suspects: BTreeSet::new(),
             taken: BTreeSet::new(),
+            forsaken: false,
             commanded: BTreeSet::new(),
         }
     }
@@ -128,6 +131,7 @@ impl<'p> Book<'p> {
                 self.is_decided = true;
                 self.holds.clear();
             }
+            Event::CarriedOut { done: false, .. } => self.forsaken = true,
             Event::Stepped { nodes, .. } => self.wanted.extend(nodes),
             Event::Restored { nodes, .. } => self.returned(nodes, true),
             Event::NotRestored { nodes, .. } => self.returned(nodes, false),

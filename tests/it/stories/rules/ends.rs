@@ -5,7 +5,7 @@ use super::{Judge, Rule};
 use wavetrain_model::event::{Entry, Event};
 use wavetrain_model::fleet::Platform;
 use wavetrain_model::id::{NodeId, NodeIndex};
-use wavetrain_model::state::{Ending, State};
+use wavetrain_model::state::{Ending, Phase, State};
 
 impl<'t> Judge<'t> {
     fn id(&self, node: NodeIndex) -> &'t NodeId {
@@ -84,6 +84,11 @@ impl<'t> Judge<'t> {
         };
         self.replay(state);
         self.require(state.is_over(), Rule::Ends, || format!("the process left it as {:?}", state.phase));
+        // An abort that is ordered twice awaits nothing more; what is left is told at the end.
+        let is_forsaken = self.book.forsaken || state.phase == Phase::Ended(Ending::Aborted);
+        self.require(self.told.left.is_empty() || is_forsaken, Rule::End, || {
+            format!("left in State Manager: {:?}", self.told.left)
+        });
         for (id, after) in &self.told.after {
             let before = &self.told.before[id];
             let Some(node) = self.told.index.get(id).copied() else {

@@ -90,7 +90,7 @@ impl World {
                 max_errors: definition.max_errors.clone().unwrap_or_else(|| "100%".to_owned()),
                 timeout_seconds: None,
                 lag_seconds: 0.0,
-                is_listed: false,
+                association: Some(definition.association_name.clone().unwrap_or_default().into()),
             };
             self.issue(at.site, order)
         });
