@@ -76,7 +76,7 @@ pub struct Node<'p> {
     cached: BTreeSet<&'p str>,
     /// Folder of a version → version whose files lie in it.
     unpacked: BTreeMap<&'p str, &'p str>,
-    /// Install scripts that are made to fail after they ran, and how often.
+    /// Install and update scripts that are made to fail after they ran, and how often.
     sabotage: Option<(&'p str, u32)>,
 }
 
@@ -99,7 +99,7 @@ impl<'p> Node<'p> {
         })
     }
 
-    /// Lets the install scripts of a version fail so many times, after they did their work.
+    /// Lets the install and update scripts of a version fail so many times, after they did their work.
     pub fn fail_installs_of(&mut self, version: &'p str, times: u32) {
         self.sabotage = Some((version, times));
     }
@@ -109,6 +109,19 @@ impl<'p> Node<'p> {
     /// # Errors
     /// The sandbox or a zip failed.
     pub fn install(&mut self, target: Version<'p>) -> Result<Invocation, Error> {
+        self.bring(target, "install")
+    }
+
+    /// `Install` as an in-place update: the update script runs where something is installed.
+    ///
+    /// # Errors
+    /// The sandbox or a zip failed.
+    pub fn update(&mut self, target: Version<'p>) -> Result<Invocation, Error> {
+        let is_installed = self.version.is_some() && self.state != State::None;
+        self.bring(target, if is_installed { "update" } else { "install" })
+    }
+
+    fn bring(&mut self, target: Version<'p>, action: &str) -> Result<Invocation, Error> {
         let mut said = Invocation::default();
         let is_same = !self.cached.insert(target.name);
         self.unpack(target, target.name, is_same)?;
@@ -127,10 +140,16 @@ impl<'p> Node<'p> {
             said.is_success = true;
             return Ok(said);
         }
-        if let Some(old) = old.filter(|old| *old != target.name) {
+        if action == "update" && !target.contents.has("update.sh") {
+            // The agent then takes the version for installed that never was.
+            (self.version, self.state) = (Some(target.name), State::Failed);
+            said.stderr.push_str("missing update script required for in-place update\n");
+            return Ok(said);
+        }
+        if let Some(old) = old.filter(|old| *old != target.name && action == "install") {
             self.uninstall_step(old, &mut said)?;
         }
-        if self.install_step(target.name, &mut said)? {
+        if self.install_step(action, target.name, &mut said)? {
             if let Some(old) = old.filter(|old| *old != target.name) {
                 self.forget(old)?;
             }
@@ -150,7 +169,7 @@ impl<'p> Node<'p> {
         };
         self.uninstall_step(new, said)?;
         (self.version, self.state) = (Some(old), State::Failed);
-        if self.install_step(old, said)? {
+        if self.install_step("install", old, said)? {
             self.forget(new)?;
             self.state = State::Installed;
             let package = self.package;
@@ -203,8 +222,13 @@ impl<'p> Node<'p> {
         Ok(())
     }
 
-    fn install_step(&mut self, version: &'p str, said: &mut Invocation) -> Result<bool, Error> {
-        Ok(self.run("install", version, said)? == Some(0) && self.validate(version, said)?)
+    fn install_step(
+        &mut self,
+        action: &str,
+        version: &'p str,
+        said: &mut Invocation,
+    ) -> Result<bool, Error> {
+        Ok(self.run(action, version, said)? == Some(0) && self.validate(version, said)?)
     }
 
     fn validate(&mut self, version: &'p str, said: &mut Invocation) -> Result<bool, Error> {
@@ -231,7 +255,7 @@ impl<'p> Node<'p> {
         let mut ended = self.sandbox.run(&format!("/{folder}"), &script, &environment, self.seconds)?;
         let scripts_of = self.unpacked.get(version).copied().unwrap_or(version);
         if let Some((bad, times)) = &mut self.sabotage
-            && action == "install"
+            && matches!(action, "install" | "update")
             && *bad == scripts_of
             && *times > 0
         {

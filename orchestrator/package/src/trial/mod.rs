@@ -76,7 +76,10 @@ pub fn run<'p>(
                 let stage = Stage { name, environment, seconds, target };
                 stage.alone(&mut trial)?;
                 match previous {
-                    Some(previous) if previous.name != target.name => stage.after(previous, &mut trial)?,
+                    Some(previous) if previous.name != target.name => {
+                        stage.after(previous, &mut trial)?;
+                        stage.in_place(previous, &mut trial)?;
+                    }
                     Some(_) => trial
                         .skipped
                         .push("upgrades: the earlier version has the same VersionName".to_owned()),
@@ -187,40 +190,64 @@ impl<'p> Stage<'p> {
         note(trial, "install of the earlier version", node.install(previous)?, true, "");
         note(trial, "upgrade", node.install(target)?, true, "Successfully installed");
         note(trial, "plain rollback", node.install(previous)?, true, "Successfully installed");
-        truth(&mut node, previous, trial)?;
+        truth(&mut node, previous, "the earlier version is back", trial)?;
+
+        // Failing once, the agent claims to have rolled back, and has not; failing always, it leaves nothing installed.
+        for (name, times) in [("failed upgrade", 1), ("upgrade that always fails", u32::MAX)] {
+            let mut node = self.node()?;
+            node.install(previous)?;
+            node.fail_installs_of(target.name, times);
+            note(trial, name, node.install(target)?, false, "");
+            back(&mut node, previous, trial)?;
+        }
+        Ok(())
+    }
+
+    /// `In-place update`, by the update script.
+    fn in_place(&self, previous: Version<'p>, trial: &mut Trial) -> Result<(), Error> {
+        let target = self.target;
+        if !target.contents.has("update.sh") {
+            trial.skipped.push("in-place updates: there is no update.sh".to_owned());
+            return Ok(());
+        }
+        let mut node = self.node()?;
+        node.install(previous)?;
+        note(trial, "in-place update", node.update(target)?, true, "Successfully installed");
+        truth(&mut node, target, "the new version is there", trial)?;
+        note(trial, "rollback of an in-place update", node.install(previous)?, true, "Successfully installed");
+        truth(&mut node, previous, "the earlier version is back", trial)?;
 
         let mut node = self.node()?;
         node.install(previous)?;
-        // Once only: the agent then claims to have rolled back, and has not.
-        node.fail_installs_of(target.name, 1);
-        note(trial, "failed upgrade", node.install(target)?, false, "");
-        note(
-            trial,
-            "rollback of a suspect node: uninstall",
-            node.uninstall(previous)?,
-            true,
-            "Successfully uninstalled",
-        );
-        note(
-            trial,
-            "rollback of a suspect node: install",
-            node.install(previous)?,
-            true,
-            "Successfully installed",
-        );
-        truth(&mut node, previous, trial)
+        node.fail_installs_of(target.name, u32::MAX);
+        note(trial, "failed in-place update", node.update(target)?, false, "");
+        back(&mut node, previous, trial)
     }
 }
 
-/// The earlier version's own validate script has the last word.
-fn truth<'p>(node: &mut Node<'p>, previous: Version<'p>, trial: &mut Trial) -> Result<(), Error> {
+/// A node whose state nobody believes gets its earlier version.
+fn back<'p>(node: &mut Node<'p>, previous: Version<'p>, trial: &mut Trial) -> Result<(), Error> {
+    let gone = node.uninstall(previous)?;
+    note(trial, "rollback of a suspect node: uninstall", gone, true, "Successfully uninstalled");
+    let there = node.install(previous)?;
+    note(trial, "rollback of a suspect node: install", there, true, "Successfully installed");
+    truth(node, previous, "the earlier version is back", trial)
+}
+
+/// The version's own validate script has the last word.
+fn truth<'p>(
+    node: &mut Node<'p>,
+    version: Version<'p>,
+    name: &str,
+    trial: &mut Trial,
+) -> Result<(), Error> {
     let mut asked = Invocation::default();
-    let Some(code) = node.run("validate", previous.name, &mut asked)? else {
-        trial.skipped.push(format!("proof that {} is back: it has no validate script", previous.name));
+    let Some(code) = node.run("validate", version.name, &mut asked)? else {
+        trial.skipped.push(format!("proof that {} is there: it has no validate script", version.name));
         return Ok(());
     };
     asked.is_success = code == 0;
-    note(trial, "the earlier version is back", asked, true, "");
+    note(trial, name, asked, true, "");
     Ok(())
 }
 
