@@ -222,12 +222,7 @@ impl<'p> Node<'p> {
         Ok(())
     }
 
-    fn install_step(
-        &mut self,
-        action: &str,
-        version: &'p str,
-        said: &mut Invocation,
-    ) -> Result<bool, Error> {
+    fn install_step(&mut self, action: &str, version: &'p str, said: &mut Invocation) -> Result<bool, Error> {
         Ok(self.run(action, version, said)? == Some(0) && self.validate(version, said)?)
     }
 

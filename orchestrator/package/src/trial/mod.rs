@@ -214,7 +214,13 @@ impl<'p> Stage<'p> {
         node.install(previous)?;
         note(trial, "in-place update", node.update(target)?, true, "Successfully installed");
         truth(&mut node, target, "the new version is there", trial)?;
-        note(trial, "rollback of an in-place update", node.install(previous)?, true, "Successfully installed");
+        note(
+            trial,
+            "rollback of an in-place update",
+            node.install(previous)?,
+            true,
+            "Successfully installed",
+        );
         truth(&mut node, previous, "the earlier version is back", trial)?;
 
         let mut node = self.node()?;
@@ -235,12 +241,7 @@ fn back<'p>(node: &mut Node<'p>, previous: Version<'p>, trial: &mut Trial) -> Re
 }
 
 /// The version's own validate script has the last word.
-fn truth<'p>(
-    node: &mut Node<'p>,
-    version: Version<'p>,
-    name: &str,
-    trial: &mut Trial,
-) -> Result<(), Error> {
+fn truth<'p>(node: &mut Node<'p>, version: Version<'p>, name: &str, trial: &mut Trial) -> Result<(), Error> {
     let mut asked = Invocation::default();
     let Some(code) = node.run("validate", version.name, &mut asked)? else {
         trial.skipped.push(format!("proof that {} is there: it has no validate script", version.name));
