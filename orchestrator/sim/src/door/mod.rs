@@ -26,7 +26,7 @@ use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Request as HttpRequest, StatusCode, header};
 use axum::response::{IntoResponse, Response as HttpResponse};
-use axum::routing::get;
+use axum::routing::{any, get};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -195,6 +195,8 @@ pub(crate) fn service<B: Backend>(door: Arc<Door<B>>) -> IntoMakeServiceWithConn
     Router::new()
         .nest("/_sim", control::router())
         .route("/_attachments/{*path}", get(attachment::<B>))
+        .route("/v1/control-channel/{*path}", any(no_channel))
+        .route("/v1/data-channel/{*path}", any(no_channel))
         .fallback(call::<B>)
         .with_state(door)
         .into_make_service_with_connect_info()
@@ -289,6 +291,17 @@ async fn wait_for_message<B: Backend>(door: &Door<B>, destination: &str) {
         // An error means that the one who could close the door is gone, which closes it too.
         _ = closing.wait_for(|closing| *closing) => {}
     }
+}
+
+/// Session Manager's channels are refused as they are to a node whose role has no rights to them: an agent then goes on
+/// asking for messages. One that was opened, and never carried a command, would stop it from asking.
+async fn no_channel() -> HttpResponse {
+    let message =
+        "There are no control channels and no data channels here: commands are delivered as messages.";
+    let code = "AccessDeniedException";
+    let body = serde_json::json!({ "__type": code, "message": message }).to_string();
+    let headers = [("content-type", "application/json"), ("x-amzn-errortype", code)];
+    (StatusCode::FORBIDDEN, headers, body).into_response()
 }
 
 /// A success that is not what the protocol promises.

@@ -87,8 +87,12 @@ impl World {
             R::UpdateInstanceInformation(input) => {
                 self.update_instance_information(site, &input).map(Into::into)
             }
-            R::ListInstanceAssociations(_) => Ok(Self::list_instance_associations().into()),
-            R::UpdateInstanceAssociationStatus(_) => Ok(Self::update_instance_association_status().into()),
+            R::ListInstanceAssociations(input) => {
+                self.list_instance_associations(site, &input).map(Into::into)
+            }
+            R::UpdateInstanceAssociationStatus(input) => {
+                self.update_instance_association_status(&input).map(Into::into)
+            }
             R::GetManifest(input) => Err(Self::get_manifest(&input)),
             R::PutConfigurePackageResult(input) => self.put_configure_package_result(&input).map(Into::into),
             request => self.carry_out_associations(site, request, judgement),

@@ -12,10 +12,9 @@ use crate::api::messages::{
     GetMessagesOutput, Message, Request as Messages, SendReplyInput, SendReplyOutput,
 };
 use crate::api::ssm::{
-    GetManifestInput, ListInstanceAssociationsOutput, PutConfigurePackageResultInput,
-    PutConfigurePackageResultOutput, RegisterManagedInstanceInput, RegisterManagedInstanceOutput,
-    RequestManagedInstanceRoleTokenInput, RequestManagedInstanceRoleTokenOutput,
-    UpdateInstanceAssociationStatusOutput, UpdateInstanceInformationInput, UpdateInstanceInformationOutput,
+    GetManifestInput, PutConfigurePackageResultInput, PutConfigurePackageResultOutput,
+    RegisterManagedInstanceInput, RegisterManagedInstanceOutput, RequestManagedInstanceRoleTokenInput,
+    RequestManagedInstanceRoleTokenOutput, UpdateInstanceInformationInput, UpdateInstanceInformationOutput,
 };
 use crate::api::{ApiError, Response};
 use crate::fleet::NodeIndex;
@@ -82,13 +81,13 @@ impl World {
 
     fn join(&mut self, site: SiteIndex, id: &str, fingerprint: String) {
         let chance = self.chance.named("joined").named(id);
-        let index =
-            self.fleet.join(site, id, RealAgent { fingerprint, letters: Vec::new() }, self.now, chance);
+        let agent = RealAgent { fingerprint, ..RealAgent::default() };
+        let index = self.fleet.join(site, id, agent, self.now, chance);
         self.ids.insert(Arc::clone(&self.fleet.nodes[index as usize].id), index);
         self.plan_meeting(index);
     }
 
-    fn real_node(&self, id: &str) -> Result<NodeIndex, ApiError> {
+    pub(super) fn real_node(&self, id: &str) -> Result<NodeIndex, ApiError> {
         let index = self.ids.get(id).copied();
         index
             .filter(|index| self.fleet.nodes[*index as usize].real.is_some())
@@ -115,15 +114,6 @@ impl World {
             self.change_bits(index, &product, Bits { version, debris: false }, &Arc::from(""));
         }
         Ok(PutConfigurePackageResultOutput {})
-    }
-
-    /// Associations reach a real agent as the commands that carry them out.
-    pub(super) fn list_instance_associations() -> ListInstanceAssociationsOutput {
-        ListInstanceAssociationsOutput::default()
-    }
-
-    pub(super) fn update_instance_association_status() -> UpdateInstanceAssociationStatusOutput {
-        UpdateInstanceAssociationStatusOutput {}
     }
 
     pub(crate) fn carry_out_messages(&mut self, request: Messages) -> Result<Response, ApiError> {

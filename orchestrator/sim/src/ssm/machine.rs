@@ -107,8 +107,13 @@ impl World {
         }
         if node.real.is_some() {
             let (receipt, index) = (receipt(command, self.now), invocation.node);
+            // What an association asks for is no message: the agent lists its associations by itself.
+            let is_fetched = !command.is_listed;
             self.fleet.nodes[index as usize].history.commands.push(receipt);
-            return self.post_letter(index, at);
+            if !is_fetched {
+                self.post_letter(index, at);
+            }
+            return;
         }
         let (receipt, is_package) = (receipt(command, self.now), matches!(command.job, Job::Package(_)));
         let (now, index) = (self.now, invocation.node);
@@ -220,7 +225,8 @@ impl World {
     pub(super) fn mark_begun(&mut self, at: InvocationRef) {
         let now = self.now;
         let command = self.command_mut(at.command);
-        if command.invocations[at.index as usize].detail == Detail::Pending {
+        // An agent that lists its associations can be quicker than the command that stands for the run.
+        if matches!(command.invocations[at.index as usize].detail, Detail::Unsent | Detail::Pending) {
             command.set(at.index as usize, Detail::InProgress);
             command.invocations[at.index as usize].started = Some(now);
         }

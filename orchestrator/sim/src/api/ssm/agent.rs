@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Target;
 use crate::api::validate::{Text, Violations};
 use crate::api::wire::{Timestamp, structures};
 
@@ -24,8 +25,31 @@ structures! {
 
     ListInstanceAssociationsInput { instance_id: String, max_results: Option<i32>, next_token: Option<String> }
     ListInstanceAssociationsOutput { associations: Vec<InstanceAssociationSummary>, next_token: Option<String> }
-    InstanceAssociationSummary { association_id: String }
-    UpdateInstanceAssociationStatusInput { association_id: String, instance_id: String }
+    InstanceAssociationSummary {
+        association_id: String,
+        association_version: Option<String>,
+        association_name: Option<String>,
+        /// Of what it does: another checksum is another thing to do.
+        checksum: Option<String>,
+        detailed_status: Option<String>,
+        document_version: Option<String>,
+        instance_id: String,
+        name: String,
+        parameters: Option<BTreeMap<String, Vec<String>>>,
+        schedule_expression: Option<String>,
+        targets: Option<Vec<Target>>,
+    }
+    UpdateInstanceAssociationStatusInput {
+        association_id: String,
+        instance_id: String,
+        execution_result: Option<InstanceAssociationExecutionResult>,
+    }
+    InstanceAssociationExecutionResult {
+        status: String,
+        error_code: Option<String>,
+        execution_date: Option<Timestamp>,
+        execution_summary: Option<String>,
+    }
     UpdateInstanceAssociationStatusOutput {}
 
     GetManifestInput { package_name: String, package_version: Option<String> }

@@ -4,6 +4,7 @@
 //! its id do not show it. What an association's rows say is read from those commands.
 
 mod calls;
+mod joined;
 mod listing;
 mod run;
 mod schedule;
