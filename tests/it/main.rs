@@ -13,6 +13,7 @@ mod guards;
 mod health;
 mod hostile;
 mod interruption;
+mod joining;
 mod kit;
 mod layers;
 mod orders;
