@@ -133,7 +133,7 @@ fn an_association_is_fetched_and_reported_by_the_agent_itself() {
     let word = || {
         let body = json!({ "InstanceId": id });
         let (_, said) = http::call_ssm(authority, "DescribeInstanceAssociationsStatus", &body);
-        said["InstanceAssociationStatusInfos"][0]["Status"].clone()
+        said["InstanceAssociationStatusInfos"][0]["DetailedStatus"].clone()
     };
     for (told, seen) in [("Pending", "Pending"), ("InProgress", "InProgress"), ("Success", "Success")] {
         let body = json!({ "AssociationId": association, "InstanceId": id, "ExecutionResult": {
