@@ -108,7 +108,7 @@ impl World {
         if node.real.is_some() {
             let (receipt, index) = (receipt(command, self.now), invocation.node);
             // What an association asks for is no message: the agent lists its associations by itself.
-            let is_fetched = !command.is_listed;
+            let is_fetched = command.association.is_some();
             self.fleet.nodes[index as usize].history.commands.push(receipt);
             if !is_fetched {
                 self.post_letter(index, at);
