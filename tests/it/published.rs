@@ -181,3 +181,33 @@ fn one_version_of_two_builds_is_never_rolled_out() {
     stage.run(&APPLY).says("R0123");
     assert!(stage.sim.calls("SendCommand").is_empty());
 }
+
+#[test]
+fn what_a_finished_rollout_would_give_back_is_not_pruned() {
+    let stage = stage();
+    for version in ["1.0.0-1", "1.1.0-1", "1.2.0-1"] {
+        build(&stage, version, 10);
+        publish(&stage, version).ended_with(0);
+        stage.write("plan.yaml", &PLAN.replace("VERSION", version));
+        if version != "1.2.0-1" {
+            stage.run(&APPLY).ended_with(0);
+        }
+    }
+    stage.run(&["package", "set-default", "1.2.0-1", "--plan", "plan.yaml", "--yes"]).ended_with(0);
+    let prune = ["package", "prune", "--keep", "0", "--plan", "plan.yaml", "--yes"];
+    let blind = [&["--state", "sqlite:elsewhere.db"][..], &prune].concat();
+    stage.run(&blind).ended_with(7).says("nobody knows which versions nodes have");
+    stage.run(&prune).ended_with(0).says("nothing to delete");
+    stage.run(&["rollback", "tool", "--reason", "second thoughts"]);
+    stage.write("plan.yaml", &PLAN.replace("VERSION", "1.1.0-1"));
+    stage.run(&APPLY).ended_with(5);
+    assert!(stage.nodes().iter().all(|node| node.version.as_deref() == Some("1.0.0-1")));
+}
+
+#[test]
+fn what_would_stop_half_of_the_regions_stops_all_of_them() {
+    let stage = stage();
+    let one = ["package", "publish", "dist/1.0.0-1", "--plan", "plan.yaml", "--bucket", "packages-eu-west-1"];
+    stage.run(&one).ended_with(2).says("write `{region}` in its name");
+    assert_eq!(made(&stage), 0);
+}

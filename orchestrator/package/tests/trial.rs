@@ -1,14 +1,20 @@
 //! The example package in the sandbox: what goes well, and that a broken one is caught.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr)] // a test may panic, and says what it skips
+#![allow(clippy::unwrap_used)] // a test may panic
 
+use std::io::Write as _;
 use std::path::Path;
 use wavetrain_package::{folder, trial};
+
+/// Past the test harness, which shows nothing of a test that passes.
+fn skipped(reason: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: there is no sandbox here: {reason}");
+}
 
 #[test]
 fn the_example_is_installed_upgraded_rolled_back_and_uninstalled() {
     if let Some(reason) = trial::missing() {
-        eprintln!("skipped: there is no sandbox here: {reason}");
+        skipped(&reason);
         return;
     }
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/datadog-agent");
@@ -21,4 +27,57 @@ fn the_example_is_installed_upgraded_rolled_back_and_uninstalled() {
     assert!(trials[0].steps.len() >= 10, "{trials:#?}");
     assert!(trials[0].left.is_empty(), "{:?}", trials[0].left);
     assert!(!Path::new("/opt/datadog-agent").exists(), "the machine is not touched");
+}
+
+/// A package of one zip with this install script.
+fn package_that(install: &str) -> (tempfile::TempDir, folder::Package) {
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = "apiVersion: wavetrain/v1\npackage:\n  name: hostile\n  version: 1.0.0\n  zips:\n    hostile.zip: { from: linux, \
+                  serves: [{ platform: _any }] }\n";
+    std::fs::write(dir.path().join("package.yaml"), recipe).unwrap();
+    std::fs::create_dir(dir.path().join("linux")).unwrap();
+    for (script, text) in [("install.sh", install), ("uninstall.sh", "exit 0\n"), ("validate.sh", "exit 0\n")]
+    {
+        std::fs::write(dir.path().join("linux").join(script), text).unwrap();
+    }
+    let package = folder::open(dir.path()).unwrap();
+    (dir, package)
+}
+
+fn fresh_install(install: &str) -> Option<Option<String>> {
+    if let Some(reason) = trial::missing() {
+        skipped(&reason);
+        return None;
+    }
+    let (_dir, package) = package_that(install);
+    let trials = trial::run("hostile", &package, None, 60).unwrap();
+    Some(trials[0].steps[0].problem.clone())
+}
+
+#[test]
+fn scripts_cannot_change_the_machine_whoever_tries_them() {
+    let reaches = "for setting in /proc/sys/vm/swappiness /proc/sys/kernel/core_pattern /proc/sysrq-trigger; do\n\
+                   [ -e $setting ] || continue; if (: >>$setting) 2>/dev/null; then exit 9; fi\ndone\n\
+                   mount -o remount,bind,rw /usr 2>/dev/null\n\
+                   if [ -O /proc/1/root/etc/shadow ]; then exit 10; fi\nexit 0\n";
+    if let Some(problem) = fresh_install(reaches) {
+        assert_eq!(problem, None);
+    }
+}
+
+#[test]
+fn a_script_that_never_stops_talking_is_read_to_its_end_and_forgotten() {
+    if let Some(problem) = fresh_install("head -c 300000000 /dev/zero\nexit 0\n") {
+        assert_eq!(problem, None);
+    }
+}
+
+#[test]
+fn a_restart_between_install_and_validate_is_no_failure() {
+    if let Some(problem) = fresh_install("exit 194\n") {
+        assert_eq!(problem, None);
+    }
+    if let Some(problem) = fresh_install("exit 7\n") {
+        assert!(problem.is_some_and(|problem| problem.contains('7')));
+    }
 }

@@ -75,6 +75,9 @@ pub enum Published {
         /// Do not ask.
         #[arg(long, short)]
         yes: bool,
+        /// Prune although there is no state that knows what nodes have: by age alone.
+        #[arg(long)]
+        without_state: bool,
         #[command(flatten)]
         homes: Homes,
     },

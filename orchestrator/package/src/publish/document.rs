@@ -45,7 +45,8 @@ impl Publisher<'_> {
         let (package, version) = (&release.package, release.version());
         let found = self.patiently(|| self.registry.version(&home.site, package, version)).await?;
         match found {
-            Some(found) if is_same(&found.content, release) => Ok(Some(found)),
+            // What failed makes room, whatever it was to be.
+            Some(found) if found.status == "Failed" || is_same(&found.content, release) => Ok(Some(found)),
             Some(_) => Err(Error::Taken { version: version.to_owned() }),
             None => Ok(None),
         }
@@ -54,7 +55,10 @@ impl Publisher<'_> {
     /// A version that Systems Manager could not make keeps its name taken. The only version of a document cannot be deleted alone.
     async fn remove(&self, home: &Home, release: &Release) -> Result<(), Error> {
         let listed = self.patiently(|| self.registry.versions(&home.site, &release.package)).await?;
-        let version = (listed.unwrap_or_default().len() > 1).then(|| release.version());
+        let listed = listed.unwrap_or_default();
+        // Only where the list shows this very version and nothing else: it may lag behind, and a document that goes takes all with it.
+        let is_alone = matches!(&listed[..], [line] if line.name == release.version() && line.number == "1");
+        let version = (!is_alone).then(|| release.version());
         self.patiently(|| self.registry.delete(&home.site, &release.package, version)).await?;
         self.tell(home, Step::Removed);
         Ok(())

@@ -8,6 +8,11 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
 
+/// The exit code by which a script asks for a restart.
+pub const RESTART: i32 = 194;
+/// How often one script may ask for it.
+const RESTARTS: u32 = 3;
+
 /// Why a command could not be carried out; what scripts do is no such reason.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -196,7 +201,7 @@ impl<'p> Node<'p> {
             return Ok(said);
         }
         self.unpack(version, version.name, is_same)?;
-        if self.run("uninstall", version.name, &mut said)?.is_none_or(|code| code == 0) {
+        if self.run_through_restarts("uninstall", version.name, &mut said)?.is_none_or(|code| code == 0) {
             self.forget(version.name)?;
             (self.state, said.is_success) = (State::None, true);
             let _ = writeln!(said.stdout, "Successfully uninstalled {} {}", self.package, version.name);
@@ -208,7 +213,7 @@ impl<'p> Node<'p> {
     }
 
     fn uninstall_step(&mut self, version: &'p str, said: &mut Invocation) -> Result<(), Error> {
-        match self.run("uninstall", version, said)? {
+        match self.run_through_restarts("uninstall", version, said)? {
             Some(0) | None => {
                 let _ = writeln!(said.stdout, "Successfully uninstalled {} {version}", self.package);
             }
@@ -223,7 +228,34 @@ impl<'p> Node<'p> {
     }
 
     fn install_step(&mut self, action: &str, version: &'p str, said: &mut Invocation) -> Result<bool, Error> {
-        Ok(self.run(action, version, said)? == Some(0) && self.validate(version, said)?)
+        let is_installed = match self.run(action, version, said)? {
+            Some(0) => true,
+            // It goes on behind the restart: with `validate`, not with the script again.
+            Some(RESTART) => {
+                said.stdout.push_str("Rebooting\n");
+                true
+            }
+            _ => false,
+        };
+        Ok(is_installed && self.validate(version, said)?)
+    }
+
+    /// A script that asks for a restart is run again behind it.
+    fn run_through_restarts(
+        &mut self,
+        action: &str,
+        version: &'p str,
+        said: &mut Invocation,
+    ) -> Result<Option<i32>, Error> {
+        let mut code = self.run(action, version, said)?;
+        for _ in 0..RESTARTS {
+            if code != Some(RESTART) {
+                break;
+            }
+            said.stdout.push_str("Rebooting\n");
+            code = self.run(action, version, said)?;
+        }
+        Ok(code)
     }
 
     fn validate(&mut self, version: &'p str, said: &mut Invocation) -> Result<bool, Error> {

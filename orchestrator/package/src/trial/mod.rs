@@ -175,7 +175,8 @@ impl<'p> Stage<'p> {
         note(trial, "fresh install", node.install(target)?, true, "");
         note(trial, "repeated install", node.install(target)?, true, "is already installed");
         let mut again = Invocation::default();
-        again.is_success = node.run("install", target.name, &mut again)? == Some(0)
+        let code = node.run("install", target.name, &mut again)?;
+        again.is_success = matches!(code, Some(0 | agent::RESTART))
             && node.run("validate", target.name, &mut again)?.is_none_or(|code| code == 0);
         note(trial, "install over itself", again, true, "");
         note(trial, "uninstall", node.uninstall(target)?, true, "Successfully uninstalled");

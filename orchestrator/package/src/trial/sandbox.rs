@@ -1,7 +1,7 @@
 //! A root of its own for scripts, by user and mount namespaces: `unshare` of util-linux does it, without rights on the machine.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,9 +12,13 @@ const SETUP: &str = include_str!("sandbox.sh");
 /// Bytes of output that are kept of one stream.
 const OUTPUT_BYTES: u64 = 64 << 10;
 
-/// Namespaces: user, mounts, processes, network, host name.
-const ISOLATED: [&str; 7] =
-    ["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--net", "--uts"];
+/// Namespaces: user, mounts, processes, network, host name, shared memory, control groups.
+const ISOLATED: [&str; 9] =
+    ["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--net", "--uts", "--ipc", "--cgroup"];
+
+/// `nobody`: who the scripts are for the machine when it is root who tries them. Its own root would be the machine's, and what lies
+/// under `/proc/sys` its to change.
+const NOBODY: u32 = 65_534;
 
 /// Where the agent keeps packages.
 pub const PACKAGES: &str = "var/lib/amazon/ssm/packages";
@@ -95,8 +99,8 @@ impl Sandbox {
         environment: &BTreeMap<String, String>,
         seconds: u32,
     ) -> io::Result<Ended> {
-        let (out, err) = (self.home.path().join("stdout"), self.home.path().join("stderr"));
-        let status = Command::new("unshare")
+        let mut command = self.unshare()?;
+        let mut child = command
             .args(ISOLATED)
             .args(["sh", "-c", SETUP, "sandbox"])
             .arg(self.home.path())
@@ -106,10 +110,35 @@ impl Sandbox {
             .env("HOME", "/root")
             .envs(environment)
             .stdin(Stdio::null())
-            .stdout(File::create(&out)?)
-            .stderr(File::create(&err)?)
-            .status()?;
-        Ok(Ended { code: status.code().unwrap_or(137), stdout: beginning(&out)?, stderr: beginning(&err)? })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (stdout, stderr) = std::thread::scope(|scope| {
+            let err = scope.spawn(|| beginning(err));
+            (beginning(out), err.join().unwrap_or_default())
+        });
+        let status = child.wait()?;
+        Ok(Ended { code: status.code().unwrap_or(137), stdout, stderr })
+    }
+
+    #[cfg(unix)]
+    fn unshare(&self) -> io::Result<Command> {
+        use std::os::unix::fs::MetadataExt as _;
+        let is_root = fs::metadata("/proc/self")?.uid() == 0;
+        if !is_root {
+            return Ok(Command::new("unshare"));
+        }
+        give_away(self.home.path())?;
+        let mut command = Command::new("setpriv");
+        let id = NOBODY.to_string();
+        command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--no-new-privs", "unshare"]);
+        Ok(command)
+    }
+
+    #[cfg(not(unix))]
+    fn unshare(&self) -> io::Result<Command> {
+        Err(io::Error::other("there are no namespaces here"))
     }
 
     /// Everything on the sandbox's disk that scripts can have written, with sizes; not what the agent keeps.
@@ -155,10 +184,26 @@ fn copy_links(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn beginning(path: &Path) -> io::Result<String> {
+/// The beginning of what is said. The rest is read too, and forgotten: whoever says it would wait otherwise.
+fn beginning(stream: Option<impl Read>) -> String {
+    let Some(mut stream) = stream else { return String::new() };
     let mut bytes = Vec::new();
-    File::open(path)?.take(OUTPUT_BYTES).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    // A stream that breaks off has said what it has said.
+    let _ = stream.by_ref().take(OUTPUT_BYTES).read_to_end(&mut bytes);
+    let _ = io::copy(&mut stream, &mut io::sink());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Everything in a folder belongs to nobody from now on. Links themselves, never what they lead to.
+#[cfg(unix)]
+fn give_away(path: &Path) -> io::Result<()> {
+    std::os::unix::fs::lchown(path, Some(NOBODY), Some(NOBODY))?;
+    if path.symlink_metadata()?.is_dir() {
+        for item in fs::read_dir(path)? {
+            give_away(&item?.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn walk(

@@ -19,7 +19,8 @@ for part in usr bin sbin lib lib32 lib64 libx32; do
     mount -o remount,bind,ro "$part"
 done
 mkdir -p dev proc .old
-mount -t tmpfs -o size=1m tmpfs dev
+# Not sticky: the machine may forbid to open what others own in a folder for everybody.
+mount -t tmpfs -o size=1m,mode=755 tmpfs dev
 for device in null zero full random urandom; do
     : >"dev/$device"
     mount --bind "/dev/$device" "dev/$device"

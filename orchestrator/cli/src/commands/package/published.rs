@@ -16,12 +16,13 @@ use wavetrain_driver::log::package_key;
 use wavetrain_driver::survey;
 use wavetrain_model::fleet::Site;
 use wavetrain_model::limit::VERSIONS_PER_PACKAGE;
+use wavetrain_model::plan::{Before, Plan};
 use wavetrain_model::spec::Rollout;
 use wavetrain_package::build;
 use wavetrain_package::publish::prune::{self, CROWDED, Kept};
 use wavetrain_package::publish::verify::Finding;
 use wavetrain_package::publish::{Done, Error, Home, Publisher, Release, Step};
-use wavetrain_ports::registry::{Listed, Registry};
+use wavetrain_ports::registry::{ACCOUNTS_PER_DOCUMENT, Listed, Registry};
 
 /// What all of these commands work on.
 struct Shelf {
@@ -56,9 +57,9 @@ pub async fn run(context: &Context, command: Published) -> Result<Exit, Stop> {
             let shelf = Shelf::open(context, homes, "", "").await?;
             set_default(context, &shelf, &version, yes).await
         }
-        Published::Prune { keep, yes, homes } => {
+        Published::Prune { keep, yes, without_state, homes } => {
             let shelf = Shelf::open(context, homes, "", "").await?;
-            prune(context, &shelf, keep, yes).await
+            prune(context, &shelf, keep, yes, without_state).await
         }
     }
 }
@@ -106,6 +107,7 @@ async fn publish(context: &Context, shelf: &Shelf, path: &Path, is_default: bool
             .help("name the directory that `wavetrain package build` printed, such as dist/VERSION")
     })?;
     let release = Release::new(shelf.package(), &built).map_err(|error| stop(&error))?;
+    has_room(context, shelf, release.version()).await?;
     context.console.note(&format!(
         "publishing {} {} to {}",
         shelf.package(),
@@ -138,6 +140,44 @@ async fn publish(context: &Context, shelf: &Shelf, path: &Path, is_default: bool
         &["outcome", "uploaded_bytes", "accounts_added", "became_default", "error"],
     )?;
     ended(shelf, &results)
+}
+
+/// Everything that would stop some of the homes is found before the first byte is sent: a version in half of the Regions helps nobody.
+async fn has_room(context: &Context, shelf: &Shelf, version: &str) -> Result<(), Stop> {
+    let mut buckets: BTreeMap<&str, &Site> = BTreeMap::new();
+    for home in &shelf.homes {
+        let other = buckets.entry(&home.bucket).or_insert(&home.site);
+        if other.region != home.site.region {
+            let what =
+                format!("bucket {} cannot lie in {} and in {}", home.bucket, other.region, home.site.region);
+            return Err(Stop::new(Exit::Usage, what)
+                .help("write `{region}` in its name: Systems Manager copies the files from a bucket in its own Region"));
+        }
+        if home.share_with.len() > ACCOUNTS_PER_DOCUMENT {
+            let accounts = home.share_with.len();
+            let what = format!(
+                "{accounts} accounts are more than the {ACCOUNTS_PER_DOCUMENT} that one document is shared with"
+            );
+            return Err(Stop::new(Exit::Refused, what).help("publish a copy into every account with --copy"));
+        }
+    }
+    for (home, lines) in shelf.homes.iter().zip(listed(shelf).await?) {
+        let is_there = lines.iter().any(|line| line.name == version);
+        if lines.len() >= VERSIONS_PER_PACKAGE && !is_there {
+            let what = format!("{} has {} versions, as many as are possible", home.site, lines.len());
+            return Err(Stop::new(Exit::Refused, what)
+                .help("make room with `wavetrain package prune`; nothing was uploaded"));
+        }
+        if lines.len() >= CROWDED {
+            let told = format!(
+                "{}: {} of {VERSIONS_PER_PACKAGE} versions; `wavetrain package prune` makes room",
+                home.site,
+                lines.len()
+            );
+            context.console.note(&told);
+        }
+    }
+    Ok(())
 }
 
 /// One answer a home, as the JSON of the command.
@@ -265,23 +305,41 @@ struct InUse {
     planned: BTreeSet<String>,
 }
 
-async fn in_use(context: &Context, shelf: &Shelf) -> Result<InUse, Stop> {
+/// None: there is no state, so nobody knows.
+async fn in_use(context: &Context, shelf: &Shelf) -> Result<Option<InUse>, Stop> {
     let mut found = InUse { nodes: BTreeMap::new(), planned: BTreeSet::new() };
-    let Some(store) = context.store_to_look_at()? else { return Ok(found) };
+    let Some(store) = context.store_to_look_at()? else { return Ok(None) };
     let package = package_key(&shelf.spec.package);
     for version in store.ledger(&package, None).await?.into_iter().filter_map(|row| row.version) {
         *found.nodes.entry(version).or_default() += 1;
     }
     for rollout in store.list().await? {
-        if rollout.summary.active && rollout.summary.package == package {
-            found.planned.extend(look::load(store.as_ref(), &rollout).await?.plan.versions.clone());
+        if rollout.summary.package != package {
+            continue;
+        }
+        let loaded = look::load(store.as_ref(), &rollout).await?;
+        let (plan, state) = (&loaded.plan, &loaded.state);
+        if rollout.summary.active {
+            found.planned.extend(plan.versions.clone());
+        } else if found.nodes.contains_key(plan.version(Plan::TARGET)) {
+            // It can still be taken back, as long as nodes have what it brought.
+            let before = state.nodes.iter().filter_map(|node| match node.before {
+                Before::Version(version) => Some(plan.version(version).to_owned()),
+                Before::Absent | Before::Unknown => None,
+            });
+            found.planned.extend(before);
         }
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 async fn versions(context: &Context, shelf: &Shelf) -> Result<Exit, Stop> {
     let (listed, in_use) = (listed(shelf).await?, in_use(context, shelf).await?);
+    if in_use.is_none() {
+        context.console.note("there is no state file: which nodes have a version is not known");
+    }
+    let nodes = |version: &str| in_use.as_ref().map(|known| known.nodes.get(version).copied().unwrap_or(0));
+    let in_rollouts = |version: &str| in_use.as_ref().map(|known| known.planned.contains(version));
     let mut rows = Vec::new();
     for (home, lines) in shelf.homes.iter().zip(&listed) {
         for line in lines {
@@ -290,8 +348,8 @@ async fn versions(context: &Context, shelf: &Shelf) -> Result<Exit, Stop> {
                 found.map(|found| wavetrain_package::manifest::sha256(found.content.as_bytes()).to_string());
             rows.push(json!({
                 "site": home.site.to_string(), "version": line.name, "number": line.number, "status": line.status,
-                "default": line.is_default, "manifest_sha256": hash, "nodes": in_use.nodes.get(&line.name).copied().unwrap_or(0),
-                "rollouts": in_use.planned.contains(&line.name), "information": line.information,
+                "default": line.is_default, "manifest_sha256": hash, "nodes": nodes(&line.name),
+                "rollouts": in_rollouts(&line.name), "information": line.information,
             }));
         }
         if lines.len() >= CROWDED {
@@ -400,9 +458,25 @@ async fn set_default(context: &Context, shelf: &Shelf, version: &str, yes: bool)
     ended(shelf, &results)
 }
 
-async fn prune(context: &Context, shelf: &Shelf, keep: usize, yes: bool) -> Result<Exit, Stop> {
+async fn prune(
+    context: &Context,
+    shelf: &Shelf,
+    keep: usize,
+    yes: bool,
+    without_state: bool,
+) -> Result<Exit, Stop> {
     let (listed, in_use) = (listed(shelf).await?, in_use(context, shelf).await?);
-    let needed: BTreeSet<String> = in_use.nodes.into_keys().chain(in_use.planned).collect();
+    let needed: BTreeSet<String> = match in_use {
+        Some(in_use) => in_use.nodes.into_keys().chain(in_use.planned).collect(),
+        None if without_state => BTreeSet::new(),
+        None => {
+            return Err(Stop::new(
+                Exit::Refused,
+                "there is no state file: nobody knows which versions nodes have",
+            )
+            .help("name it with --state; --without-state prunes by age alone"));
+        }
+    };
     let mut rows = Vec::new();
     let mut doomed = Vec::new();
     for (home, lines) in shelf.homes.iter().zip(&listed) {
