@@ -87,8 +87,10 @@ pub(crate) fn batch(
         targets: vec![Target { key: "InstanceIds".to_owned(), values: ids.collect() }],
         schedule: settings.schedule.clone(),
         compliance_severity: settings.compliance_severity.clone(),
-        max_concurrency: Some(intent.nodes.len().max(1).to_string()),
-        max_errors: Some(max_errors.to_string()),
+        max_concurrency: Some(
+            settings.max_concurrency.clone().unwrap_or_else(|| intent.nodes.len().max(1).to_string()),
+        ),
+        max_errors: Some(settings.max_errors.clone().unwrap_or_else(|| max_errors.to_string())),
         output: settings.output.clone(),
     }
 }

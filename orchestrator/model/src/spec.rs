@@ -89,6 +89,12 @@ pub struct Dispatched {
     pub compliance_severity: Option<String>,
     /// `ScheduleExpression`; None: applied once.
     pub schedule: Option<String>,
+    /// `MaxConcurrency`; None: the whole batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrency: Option<String>,
+    /// `MaxErrors`; None: what the failure budget leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_errors: Option<String>,
     /// `OutputLocation`.
     pub output: Option<Output>,
 }

@@ -36,6 +36,8 @@ pub fn dispatch(
                 Dispatched {
                     compliance_severity: settings.compliance_severity.map(|word| word.value.0.0.to_owned()),
                     schedule: settings.schedule.map(|schedule| schedule.value.text),
+                    max_concurrency: settings.max_concurrency.map(|most| most.value.text),
+                    max_errors: settings.max_errors.map(|most| most.value.text),
                     output: settings.output.and_then(|output| output_of(output.value)),
                 }
             }))

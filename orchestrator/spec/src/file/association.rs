@@ -42,6 +42,11 @@ shape! {
         optional compliance_severity "compliance_severity": Word<Severity>;
         /// Applied again at these times while the batch runs. Unless given: once.
         optional schedule "schedule": Text<ScheduleExpression>;
+        /// Nodes of a batch that change at once, as a number or a percentage; all of them unless given.
+        optional max_concurrency "max_concurrency": Text<MaxConcurrency>;
+        /// Failed nodes of a batch after which State Manager itself begins no more, as a number or a percentage; what the failure
+        /// budget leaves unless given. The budget holds in any case.
+        optional max_errors "max_errors": Text<MaxErrors>;
         /// Where the nodes' output is kept.
         optional output "output": Output;
     }
