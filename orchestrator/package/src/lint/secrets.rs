@@ -28,6 +28,10 @@ pattern!(
 pattern!(
     ASSIGNED = r#"(?i)(?:api_?-?key|app_?-?key|access_?-?key|secret_?-?key|secret|token|passw(?:or)?d|pwd|credential)s?["']?\s*(?:[:=]|\s)\s*["']?([A-Za-z0-9+/_.~-]{12,})"#
 );
+pattern!(CARRIED = r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9+/_.~=-]{16,})");
+pattern!(IN_URL = r#"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"']+:([^\s/@"'$({]{4,})@"#);
+// However short: people choose passwords.
+pattern!(PASSWORD = r#"(?i)passw(?:or)?d["']?\s*[:=]\s*["']?([A-Za-z0-9!#%&*+,.:;<=>?@^_|~-]{5,})"#);
 
 /// Every text of a zip: scripts and settings alike.
 pub fn check(zip: &Zip<'_>, findings: &mut Findings) -> Result<(), Error> {
@@ -65,19 +69,27 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     for place in plain.iter().flat_map(|pattern| pattern.find_iter(text)) {
         found.insert((place.start(), place.end()));
     }
-    for value in ASSIGNED.captures_iter(text).filter_map(|captures| captures.get(1)) {
-        if is_random(value.as_str()) {
-            found.insert((value.start(), value.end()));
-        }
+    let judged: [(&Regex, fn(&str) -> bool); 4] =
+        [(&ASSIGNED, is_random), (&CARRIED, is_random), (&IN_URL, is_chosen), (&PASSWORD, is_chosen)];
+    for (pattern, is_secret) in judged {
+        let values = pattern.captures_iter(text).filter_map(|captures| captures.get(1));
+        found.extend(
+            values.filter(|value| is_secret(value.as_str())).map(|value| (value.start(), value.end())),
+        );
     }
     found.into_iter().map(|(start, end)| start..end).collect()
 }
 
 fn is_random(value: &str) -> bool {
+    let different: BTreeSet<char> = value.to_ascii_lowercase().chars().collect();
+    // Where a secret is kept is told by a path, such as `prod/datadog/key1`; keys in base64 mix their letters.
+    let is_path = value.contains('/') && !value.bytes().any(|byte| byte.is_ascii_uppercase() || byte == b'+');
+    different.len() >= DIFFERENT && !is_path && is_chosen(value)
+}
+
+fn is_chosen(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
-    let different: BTreeSet<char> = lower.chars().collect();
-    different.len() >= DIFFERENT
-        && value.bytes().any(|byte| byte.is_ascii_digit())
+    value.bytes().any(|byte| byte.is_ascii_digit())
         && value.bytes().any(|byte| byte.is_ascii_alphabetic())
         && !value.starts_with(['/', '.'])
         && !PLACEHOLDERS.iter().any(|word| lower.contains(word))
@@ -115,6 +127,18 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_found_wherever_people_leave_them() {
+        for text in [
+            "SECRET=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzKEY",
+            "curl -H 'Authorization: Bearer abcdef0123456789abcdef01' x",
+            "curl https://user:hunter2hunter2@host.test/",
+            "DB_PASSWORD=hunter2",
+        ] {
+            assert_eq!(secrets(text).len(), 1, "{text}");
+        }
+    }
+
+    #[test]
     fn names_of_secrets_and_variables_are_no_secrets() {
         for text in [
             "api_key: \"${SSM_api_key}\"",
@@ -123,6 +147,10 @@ mod tests {
             "token: your-token-goes-here-1",
             "secret = \"aaaaaaaaaaaa1\"",
             "# the token is read from Parameter Store",
+            "SECRET=prod/datadog/key1",
+            "curl https://user:$PASSWORD1@example.test/",
+            "DB_PASSWORD=${SSM_password1}",
+            "Authorization: Bearer $TOKEN",
         ] {
             assert!(secrets(text).is_empty(), "{text}");
         }
