@@ -132,7 +132,7 @@ fn is_schedule(text: &str) -> bool {
             _ => return false,
         };
         let is_number = consists_of(number, 1, 5, |digit| digit.is_ascii_digit()) && !number.starts_with('0');
-        let length = number.parse::<u32>().map_or(0, |number| number * minutes);
+        let length = number.parse::<u32>().map_or(0, |number| number.saturating_mul(minutes));
         return is_number && (30..=30 * 24 * 60).contains(&length);
     }
     inside("cron").is_some_and(|fields| {

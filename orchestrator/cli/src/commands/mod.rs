@@ -50,7 +50,7 @@ pub async fn run(cli: Cli, console: Console) -> Result<Exit, Stop> {
         Command::Quarantine(command) => quarantine::run(context, command).await,
         Command::Package(command) => package::run(context, command).await,
         Command::Sim(command) => sim::run(context, command).await,
-        Command::Demo(args) => crate::demo::run(context, &args).await,
+        Command::Demo(args) => Box::pin(crate::demo::run(context, &args)).await,
         Command::Pause { target, emergency, reason } => {
             order::give(context, &target, Wish::Pause { emergency, reason }).await
         }

@@ -25,7 +25,7 @@ pub async fn run(context: &Context, args: &Demo) -> Result<Exit, Stop> {
             context.console.err.tone(Tone::Strong, act.title),
             act.story
         ));
-        let outcome = act::play(context, act, args.nodes).await?;
+        let outcome = Box::pin(act::play(context, act, args.nodes)).await?;
         if args.output == Format::Text {
             context.console.data(&report::text(&outcome, context.console.out))?;
         }

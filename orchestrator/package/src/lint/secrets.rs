@@ -62,6 +62,9 @@ pub fn recipe(package: &Package, findings: &mut Findings) {
     }
 }
 
+/// Whether what a pattern found is a secret and not a name or a placeholder.
+type Judge = fn(&str) -> bool;
+
 /// The places of what looks like a secret.
 fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut found: BTreeSet<(usize, usize)> = BTreeSet::new();
@@ -69,7 +72,7 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     for place in plain.iter().flat_map(|pattern| pattern.find_iter(text)) {
         found.insert((place.start(), place.end()));
     }
-    let judged: [(&Regex, fn(&str) -> bool); 4] =
+    let judged: [(&Regex, Judge); 4] =
         [(&ASSIGNED, is_random), (&CARRIED, is_random), (&IN_URL, is_chosen), (&PASSWORD, is_chosen)];
     for (pattern, is_secret) in judged {
         let values = pattern.captures_iter(text).filter_map(|captures| captures.get(1));
