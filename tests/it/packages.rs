@@ -95,4 +95,18 @@ fn the_example_goes_from_its_folder_to_every_node_and_on_to_the_next_version() {
         stage.apply().ended_with(0);
         assert!(stage.nodes().iter().all(|node| node.version.as_deref() == Some(version)));
     }
+
+    // The world believes that every version works. The canaries know better: they run what was published.
+    let copied = stage.file("broken").display().to_string();
+    succeeds(folder, &format!(r#"cp -R . "{copied}"; echo 'exit 3' >>"{copied}/linux/install.sh""#));
+    let package = std::fs::read_to_string(format!("{copied}/package.yaml")).expect("it was copied");
+    stage.write("broken/package.yaml", &package.replace("7.58.0-1", "7.59.0-1"));
+    stage.write("broken/linux/payload/VERSION", "7.59.0");
+    stage.write("plan.yaml", &plan.replace("7.58.0-1", "7.59.0-1"));
+    stage.run(&["package", "build", &copied, "--out", "dist/broken"]).ended_with(0);
+    let publish =
+        ["package", "publish", "dist/broken", "--plan", "plan.yaml", "--bucket", "packages-{region}"];
+    stage.run(&publish).ended_with(0);
+    stage.apply().ended_with(5).says("exit status 3");
+    assert!(stage.nodes().iter().all(|node| node.version.as_deref() == Some("7.58.0-1")));
 }

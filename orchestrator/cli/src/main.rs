@@ -15,6 +15,7 @@ mod http;
 mod metrics_listen;
 mod print;
 mod progress;
+mod scripts;
 mod visible;
 
 use args::{Cli, Command};

@@ -7,10 +7,10 @@ use crate::agent::behaviour::{NodeTraits, PlatformType};
 use crate::agent::local::{Agent, Bits, InstallState, Phase};
 use crate::clock::WorldTime;
 use crate::joining::RealAgent;
-use crate::package::Catalogue;
+use crate::package::{Catalogue, Package};
 use crate::random::Chance;
 use crate::record::{BitsChange, History};
-use crate::world_file::{NodeGroup, PartialTag, Trouble, WorldFile};
+use crate::world_file::{NodeGroup, PartialTag, Scripts, Trouble, WorldFile};
 
 /// Index of a node in its world.
 pub type NodeIndex = u32;
@@ -41,6 +41,8 @@ pub struct Group {
     pub architecture: String,
     /// Tags of every node.
     pub tags: BTreeMap<String, String>,
+    /// Whether its scripts are run and not modelled, where somebody can.
+    pub runs_scripts: bool,
     /// Versions the agents met before, by package.
     pub seen: BTreeMap<String, Vec<String>>,
 }
@@ -256,6 +258,17 @@ impl Node {
         })
     }
 
+    /// What callers have published by now of what was installed at the start counts as installed through Distributor.
+    pub fn install_published(&self, agent: &mut Agent, traits: &NodeTraits, catalogue: &Catalogue) {
+        for found in &self.preinstalled {
+            if catalogue.declared(&found.product).is_none()
+                && let Some(package) = catalogue.had_in(&traits.region, &traits.account, &found.product)
+            {
+                install_from(agent, package, found, traits);
+            }
+        }
+    }
+
     /// Puts the agent's files back.
     pub fn put_agent(&mut self, agent: Box<Agent>) {
         self.agent = Some(agent);
@@ -263,9 +276,12 @@ impl Node {
 }
 
 fn install_silently(agent: &mut Agent, found: &Preinstalled, traits: &NodeTraits, catalogue: &Catalogue) {
-    let Some(package) = catalogue.declared(&found.product) else {
-        return;
-    };
+    if let Some(package) = catalogue.declared(&found.product) {
+        install_from(agent, package, found, traits);
+    }
+}
+
+fn install_from(agent: &mut Agent, package: &Package, found: &Preinstalled, traits: &NodeTraits) {
     let Some(version) = package.versions.iter().find(|version| version.name == found.version) else { return };
     let fetched = version.fetched_by(package, traits);
     let local = agent.packages.entry(fetched.key).or_default();
@@ -352,6 +368,7 @@ impl Fleet {
             platform_version: file.platform_version.clone().unwrap_or_else(|| version.to_owned()),
             architecture: file.architecture.clone(),
             tags: file.tags.clone(),
+            runs_scripts: file.scripts == Scripts::Real,
             seen: file.seen.clone(),
         });
         let agents: Vec<(Arc<str>, u32)> =

@@ -48,6 +48,7 @@ impl Fleet {
             platform_version: String::new(),
             architecture: "x86_64".to_owned(),
             tags: BTreeMap::new(),
+            runs_scripts: false,
             seen: BTreeMap::new(),
         };
         let node = Node::real(id, site, Arc::new(group), agent, now, chance);
@@ -69,6 +70,7 @@ impl Fleet {
             platform_version: kept(&said.platform_version, &group.platform_version),
             architecture: group.architecture.clone(),
             tags: group.tags.clone(),
+            runs_scripts: false,
             seen: BTreeMap::new(),
         });
         if let Some(version) = &said.agent_version {

@@ -3,10 +3,11 @@
 //! Time moves only by [`World::advance_to`]; what is due then happens in order. A call happens at the world's present
 //! moment. Costs follow what happens: nothing here walks the whole fleet except listings of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::agent::local::Bits;
+use crate::agent::real::{Bytes, Real, Scripts};
 use crate::agent::run::Report;
 use crate::api::cloudwatch::StateValue;
 use crate::api::{ApiError, Caller, Reply, Request, Response, ssm, sts as api_sts};
@@ -121,6 +122,8 @@ pub struct World {
     pub(crate) faults: Faults,
     calls: Vec<CallRecord>,
     uuids: u64,
+    /// Scripts that are run and not modelled.
+    pub(crate) real: Option<Real>,
 }
 
 fn losing(file: &WorldFile) -> BTreeMap<(String, String), LosesPing> {
@@ -181,6 +184,7 @@ impl World {
             faults: Faults::new(file.faults.clone(), file.rates.clone(), start, chance.named("faults")),
             calls: Vec::new(),
             uuids: 0,
+            real: None,
             fleet,
         };
         world.plan_changes();
@@ -227,6 +231,24 @@ impl World {
         }
         for product in self.watched.keys().cloned().collect::<Vec<_>>() {
             self.judge_alarms(&product, None);
+        }
+    }
+
+    /// Lets the nodes that run scripts for real have them run; without, they are modelled as everywhere.
+    pub fn run_scripts(&mut self, scripts: Box<dyn Scripts>) {
+        self.real = Some(Real::new(scripts));
+    }
+
+    /// Names of the groups that run scripts for real.
+    pub fn groups_with_scripts(&self) -> BTreeSet<&str> {
+        let groups = self.nodes().iter().map(|node| &node.group).filter(|group| group.runs_scripts);
+        groups.map(|group| group.name.as_str()).collect()
+    }
+
+    /// Who keeps the bytes that callers hand in.
+    pub(crate) fn keep_bytes(&mut self, bytes: Arc<dyn Bytes>) {
+        if let Some(real) = &mut self.real {
+            real.keep(bytes);
         }
     }
 

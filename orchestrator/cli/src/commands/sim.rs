@@ -4,6 +4,7 @@ use super::context::Context;
 use super::files;
 use crate::args::Sim;
 use crate::exit::{Exit, Stop, chain};
+use crate::scripts::Offer;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,7 +27,8 @@ pub async fn run(context: &Context, command: Sim) -> Result<Exit, Stop> {
 }
 
 async fn serve_world(context: &Context, file: &Path, listen: SocketAddr, speed: f64) -> Result<Exit, Stop> {
-    let world = world(file)?;
+    let mut world = world(file)?;
+    let scripts = Offer::to(&mut world);
     let (sites, nodes) = (world.sites().len(), world.nodes().len());
     let handle = serve(world, listen, speed).await.map_err(|error| {
         let exit = match &error {
@@ -41,7 +43,14 @@ async fn serve_world(context: &Context, file: &Path, listen: SocketAddr, speed: 
         "sites": sites,
         "nodes": nodes,
         "speed": speed,
+        "scripts": scripts.word(),
     }))?;
+    match scripts {
+        Offer::Unasked | Offer::Real => {}
+        Offer::Modelled(reason) => context.console.note(&format!(
+            "this machine has no sandbox ({reason}): `scripts: real` is not heeded, all scripts are modelled"
+        )),
+    }
     context.console.note(&format!(
         "serving {nodes} nodes in {sites} sites at {url}; in another terminal:\n  \
          export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_REGION=us-east-1 WAVETRAIN_SIM_CLOCK=auto\n  \

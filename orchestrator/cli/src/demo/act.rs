@@ -153,9 +153,11 @@ async fn play_on(context: &Context, act: Act, stage: &Stage, began: Instant) -> 
     }
     .map_err(|error| Stop::new(Exit::Unexpected, chain(&error)))?;
     let after = stage.look(truth::nodes);
+    let disks = stage.disks();
     let calls = stage.look(|world| world.calls().len() as u64);
     let log = stage.log(&id).await?;
-    let checks = checks::all(act, &finished, &log, &before, &after);
+    let mut checks = checks::all(act, &finished, &log, &before, &after);
+    checks.extend(checks::disks(&stage.scripts, &disks, &after));
     let world_seconds = finished.state.updated_at.since(finished.state.started_at).0;
     Ok(Played {
         act,

@@ -2,6 +2,7 @@
 
 use super::act::Act;
 use super::truth::Node;
+use crate::scripts::Offer;
 use std::collections::BTreeMap;
 use wavetrain_driver::Finished;
 use wavetrain_model::event::{Entry, Event};
@@ -50,6 +51,34 @@ pub fn all(act: Act, finished: &Finished, log: &[Entry], before: &[Node], after:
         ]),
     }
     checks
+}
+
+/// Nodes that run scripts for real have on their disks what the record says.
+pub fn disks(scripts: &Offer, disks: &BTreeMap<String, String>, after: &[Node]) -> Option<Check> {
+    match scripts {
+        Offer::Unasked | Offer::Modelled(_) => None,
+        Offer::Real => {
+            let differs = |node: &&Node| {
+                disks
+                    .get(&node.id)
+                    .is_some_and(|print| print.trim() != node.version.as_deref().unwrap_or_default())
+            };
+            let faults: Vec<String> = after
+                .iter()
+                .filter(differs)
+                .map(|node| {
+                    format!(
+                        "the disk of {} says {:?}",
+                        node.id,
+                        disks.get(&node.id).map(|print| print.trim())
+                    )
+                })
+                .collect();
+            let found =
+                format!("{} Linux nodes ran all scripts for real, and their disks say the same", disks.len());
+            Some(check("disks_agree", &faults, found))
+        }
+    }
 }
 
 fn ended(act: Act, finished: &Finished) -> Check {

@@ -4,6 +4,8 @@ use super::act::Act;
 use crate::commands::context::{Context, Time};
 use crate::commands::planning;
 use crate::exit::{Exit, Stop, chain};
+use crate::scripts::Offer;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +24,9 @@ const WORLD: &str = include_str!("world.yaml");
 
 /// The plan file, with `@NAME@` and `@VERSION@` to be filled in.
 const PLAN: &str = include_str!("plan.yaml");
+
+/// The plan's probe on Linux.
+const PROBE: &str = "/opt/datadog-agent/bin/datadog-agent version";
 
 /// Seconds of the world in a second here: two hours pass in some fifteen seconds.
 const SPEED: f64 = 600.0;
@@ -43,13 +48,16 @@ pub struct Stage {
     pub store: Arc<dyn Store>,
     /// The world's clock.
     pub time: Time,
+    /// Whether some nodes run their scripts for real.
+    pub scripts: Offer,
 }
 
 impl Stage {
     /// Builds everything; the world's time runs from here on.
     pub async fn build(act: Act, nodes: u32) -> Result<Self, Stop> {
         let bug = |why: String| Stop::new(Exit::Unexpected, format!("the demo's world: {why}"));
-        let world = World::new(&world_file(act, nodes)?).map_err(|error| bug(error.to_string()))?;
+        let mut world = World::new(&world_file(act, nodes)?).map_err(|error| bug(error.to_string()))?;
+        let scripts = Offer::to(&mut world);
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let world = serve(world, listen, SPEED).await.map_err(|error| bug(chain(&error)))?;
         let time = Time::of_simulation(&world.endpoint_url).await?;
@@ -70,12 +78,22 @@ impl Stage {
             Stop::new(Exit::Unexpected, format!("cannot create {}: {error}", folder.display()))
         })?;
         let store = StoreUrl::Sqlite(folder.join("wavetrain.db")).open()?;
-        Ok(Self { act, world, folder, cloud, store, time })
+        Ok(Self { act, world, folder, cloud, store, time, scripts })
     }
 
     /// Looks at the world itself, past the door.
     pub fn look<T>(&self, at: impl FnOnce(&World) -> T) -> T {
         self.world.with(|world| at(world))
+    }
+
+    /// What the probe prints on the nodes that run scripts for real, by node.
+    pub fn disks(&self) -> BTreeMap<String, String> {
+        self.world.with(|world| {
+            let real = world.nodes().iter().filter(|node| node.group.runs_scripts);
+            let ids: Vec<String> = real.map(|node| node.id.to_string()).collect();
+            let printed = |id: String| world.print_of(&id, PROBE).map(|printed| (id, printed));
+            ids.into_iter().filter_map(printed).collect()
+        })
     }
 
     /// The plan of the act.

@@ -1,11 +1,10 @@
 //! What the SSM agent does when it is told to install or uninstall a package, with its faults: the order of scripts, whose
 //! scripts they are, and what it says and notes.
 
-use super::sandbox::{PACKAGES, Sandbox, folder_beneath};
+use super::disk::Disk;
 use crate::contents::{Contents, Error as Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::fs::{self, File};
 use std::io;
 
 /// The exit code by which a script asks for a restart.
@@ -71,7 +70,7 @@ enum State {
 #[derive(Debug)]
 pub struct Node<'p> {
     /// Its disk.
-    pub sandbox: Sandbox,
+    pub disk: Disk,
     package: &'p str,
     environment: BTreeMap<String, String>,
     seconds: u32,
@@ -92,7 +91,7 @@ impl<'p> Node<'p> {
     /// The sandbox cannot be written.
     pub fn new(package: &'p str, environment: BTreeMap<String, String>, seconds: u32) -> Result<Self, Error> {
         Ok(Self {
-            sandbox: Sandbox::new()?,
+            disk: Disk::new()?,
             package,
             environment,
             seconds,
@@ -272,14 +271,11 @@ impl<'p> Node<'p> {
         version: &'p str,
         said: &mut Invocation,
     ) -> Result<Option<i32>, Error> {
-        let folder = self.folder(version);
         let script = format!("{action}.sh");
-        if !folder_beneath(&self.sandbox.root(), &folder)?.join(&script).is_file() {
-            return Ok(None);
-        }
         let mut environment = self.environment.clone();
         environment.insert("BWS_ACTION_NAME".to_owned(), action.to_owned());
-        let mut ended = self.sandbox.run(&format!("/{folder}"), &script, &environment, self.seconds)?;
+        let ran = self.disk.run(self.package, version, &script, &environment, self.seconds)?;
+        let Some(mut ended) = ran else { return Ok(None) };
         let scripts_of = self.unpacked.get(version).copied().unwrap_or(version);
         if let Some((bad, times)) = &mut self.sabotage
             && matches!(action, "install" | "update")
@@ -293,7 +289,7 @@ impl<'p> Node<'p> {
         let word = if ended.code == 0 { "Success" } else { "Failed" };
         let _ = writeln!(
             said.stdout,
-            "Initiating {} {version} {action}\nPlugin aws:runShellScript ResultStatus {word}\n{action} output: {}",
+            "Initiating {} {version} {action}\nPlugin aws:runShellScript ResultStatus {word}\n{action} output: Running sh {script}\n{}",
             self.package, ended.stdout
         );
         if !ended.stderr.is_empty() {
@@ -308,10 +304,6 @@ impl<'p> Node<'p> {
         Ok(Some(ended.code))
     }
 
-    fn folder(&self, version: &str) -> String {
-        format!("{PACKAGES}/{}/{version}", self.package)
-    }
-
     /// Lays the files of a version into a folder, unless they are taken to be there.
     fn unpack(&mut self, from: Version<'p>, into: &'p str, is_same: bool) -> Result<(), Error> {
         let is_there = self.unpacked.contains_key(into);
@@ -319,17 +311,8 @@ impl<'p> Node<'p> {
         if is_there && !is_refreshed {
             return Ok(());
         }
-        let (root, folder) = (self.sandbox.root(), self.folder(into));
         for (name, entry) in &from.contents.0 {
-            let (parent, file) = name.rsplit_once('/').unwrap_or(("", name));
-            let path = folder_beneath(&root, &format!("{folder}/{parent}"))?.join(file);
-            // Never through a link that a script left.
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
-            entry.with_reader(|reader| io::copy(reader, &mut File::create_new(&path)?).map(|_| ()))?;
-            make_executable(&path)?;
+            entry.with_reader(|reader| self.disk.write(self.package, into, name, reader))?;
         }
         self.unpacked.insert(into, from.name);
         Ok(())
@@ -337,16 +320,6 @@ impl<'p> Node<'p> {
 
     fn forget(&mut self, version: &str) -> Result<(), Error> {
         self.unpacked.remove(version);
-        let folder = folder_beneath(&self.sandbox.root(), &self.folder(version))?;
-        Ok(fs::remove_dir_all(folder)?)
+        Ok(self.disk.forget(self.package, version)?)
     }
-}
-
-fn make_executable(path: &std::path::Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
-    }
-    Ok(())
 }

@@ -4,9 +4,12 @@
 //! Nothing runs without a sandbox. Start at [`run`].
 
 mod agent;
+mod disk;
 mod sandbox;
 
 pub use agent::{Error, Invocation, Ran};
+pub use disk::Disk;
+pub use sandbox::Ended;
 
 use crate::folder::Package;
 use crate::manifest::Manifest;
@@ -171,7 +174,7 @@ impl<'p> Stage<'p> {
     fn alone(&self, trial: &mut Trial) -> Result<(), Error> {
         let target = self.target;
         let mut node = self.node()?;
-        let before = node.sandbox.files()?;
+        let before = node.disk.files()?;
         note(trial, "fresh install", node.install(target)?, true, "");
         note(trial, "repeated install", node.install(target)?, true, "is already installed");
         let mut again = Invocation::default();
@@ -180,7 +183,7 @@ impl<'p> Stage<'p> {
             && node.run("validate", target.name, &mut again)?.is_none_or(|code| code == 0);
         note(trial, "install over itself", again, true, "");
         note(trial, "uninstall", node.uninstall(target)?, true, "Successfully uninstalled");
-        trial.left = node.sandbox.files()?.into_keys().filter(|path| !before.contains_key(path)).collect();
+        trial.left = node.disk.files()?.into_keys().filter(|path| !before.contains_key(path)).collect();
         Ok(())
     }
 

@@ -31,5 +31,4 @@ pivot_root . .old
 umount -l /.old
 rmdir /.old
 cd "$2"
-exec timeout -s KILL "$3" sh -c "echo Running sh $4
-sh $4"
+exec timeout -s KILL "$3" sh "$4"

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::package::Attached;
 use crate::random::Chance;
 
 /// The two operating systems the fleet is made of, as `PlatformType` says them.
@@ -211,6 +212,8 @@ pub struct Payload {
     pub version: Arc<str>,
     /// What its scripts do.
     pub behaviour: Arc<Behaviour>,
+    /// Its bytes.
+    pub zip: Arc<Attached>,
 }
 
 /// How one run of a script ends on one node.

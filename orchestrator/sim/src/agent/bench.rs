@@ -8,6 +8,7 @@ use super::local::{Agent, Bits, InstallState, Phase};
 use super::request::{Action, ConfigurePackage};
 use super::run::{Distributor, Ending, Fetched, Run, configure_package};
 use crate::clock::WorldTime;
+use crate::package::Attached;
 use crate::random::Chance;
 
 /// One document with its versions, in memory.
@@ -73,6 +74,7 @@ impl Bench {
             product: Arc::from("hello"),
             version: Arc::from(label),
             behaviour: Arc::new(behaviour),
+            zip: Arc::new(Attached::Made(Arc::from([]))),
         };
         let fetched = Fetched {
             key: "hello".to_owned(),
@@ -103,8 +105,15 @@ impl Bench {
 
     pub(super) fn begin(&mut self, request: &ConfigurePackage) -> Run {
         let bits = self.bits.clone();
-        let run =
-            configure_package(request, &self.node, &mut self.agent, &|_| bits.clone(), &self.shelf, self.now);
+        let run = configure_package(
+            request,
+            &self.node,
+            &mut self.agent,
+            &|_| bits.clone(),
+            &self.shelf,
+            self.now,
+            None,
+        );
         if let Some((_, bits)) = run.changes.last() {
             self.bits = bits.clone();
         }

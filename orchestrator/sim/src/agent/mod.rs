@@ -10,6 +10,7 @@ pub mod behaviour;
 mod effects;
 pub mod local;
 pub mod platform;
+pub mod real;
 pub mod request;
 pub mod run;
 mod transcript;

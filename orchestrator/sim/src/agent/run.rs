@@ -9,14 +9,19 @@ use std::sync::Arc;
 use super::behaviour::{Contents, Effect, NodeTraits, Payload, Script, ScriptRun, Validate};
 use super::effects::Effects;
 use super::local::{Agent, Bits, Local, Lock, Phase};
+use super::real::Disk;
 use super::request::{Action, ConfigurePackage};
-use super::transcript::Transcript;
+use super::transcript::{Said, Transcript};
 use crate::clock::WorldTime;
 
 /// Seconds after which the agent kills a script.
 const SCRIPT_LIMIT_SECONDS: u64 = 3600;
 /// Seconds after which a package lock counts as stale.
 const LOCK_SECONDS: i64 = 30 * 60;
+/// Exit code by which a script asks for a reboot.
+const REBOOT_CODE: i32 = 194;
+/// Exit code of a script that was killed.
+const KILLED_CODE: i32 = 137;
 /// How often a document is resumed after reboots.
 const RESUME_LIMIT: u32 = 15;
 
@@ -92,14 +97,15 @@ pub struct Run {
 }
 
 /// Runs the plugin on a node. `bits` is what is installed of the product now; it is not changed, the changes are
-/// in the answer.
-pub fn configure_package(
+/// in the answer. Scripts are modelled, unless there is a disk for them to run on.
+pub(crate) fn configure_package(
     request: &ConfigurePackage,
     node: &NodeTraits,
     agent: &mut Agent,
     bits: &dyn Fn(&str) -> Bits,
     distributor: &dyn Distributor,
     now: WorldTime,
+    mut disk: Option<Disk<'_>>,
 ) -> Run {
     if let Err(message) = request.validate() {
         return unstarted(Report::failed(message));
@@ -122,7 +128,8 @@ pub fn configure_package(
             )));
         }
         let start = effects.take().unwrap_or_else(|| Effects::from_here(bits, &fetched));
-        let mut worker = Worker { request, node, transcript: Transcript::default(), effects: start };
+        let mut worker =
+            Worker { request, node, transcript: Transcript::default(), effects: start, disk: disk.as_mut() };
         let mut pass = Pass { fetched: &fetched, local, same, attempts: &mut agent.attempts };
         let step = match request.action {
             Action::Install => worker.install(&mut pass),
@@ -185,11 +192,12 @@ enum Step {
 /// Attempts of scripts, as kept by [`Agent`].
 type Attempts = BTreeMap<(Arc<str>, Arc<str>, Script), u32>;
 
-struct Worker<'a> {
+struct Worker<'a, 'd> {
     request: &'a ConfigurePackage,
     node: &'a NodeTraits,
     transcript: Transcript,
     effects: Effects,
+    disk: Option<&'a mut Disk<'d>>,
 }
 
 /// The package under work in one pass: names, state and what was fetched.
@@ -200,7 +208,7 @@ struct Pass<'p> {
     attempts: &'p mut Attempts,
 }
 
-impl Worker<'_> {
+impl Worker<'_, '_> {
     fn end(self, step: &Step) -> Run {
         let ending = match step {
             Step::NoAnswer => Ending::NoAnswer,
@@ -332,7 +340,7 @@ impl Worker<'_> {
         let package = &pass.fetched.key;
         self.transcript
             .close(format!("Failed to install {package} {new}, successfully rolled back to {package} {old}"));
-        pass.local.directories.remove(new);
+        self.forget(pass, new);
         pass.local.set_installed(old);
         Step::Failed
     }
@@ -340,7 +348,7 @@ impl Worker<'_> {
     fn installed(&mut self, pass: &mut Pass<'_>, target: &str, old: Option<&str>) -> Step {
         self.transcript.close(format!("Successfully installed {} {target}", pass.fetched.key));
         if let Some(old) = old.filter(|old| *old != target) {
-            pass.local.directories.remove(old);
+            self.forget(pass, old);
         }
         pass.local.set_installed(target);
         Step::Success
@@ -383,7 +391,7 @@ impl Worker<'_> {
             Effect::Hang => Step::NoAnswer,
             Effect::Ok | Effect::Silent => {
                 self.transcript.close(format!("Successfully uninstalled {} {wanted}", pass.fetched.key));
-                pass.local.directories.remove(&wanted);
+                self.forget(pass, &wanted);
                 pass.local.set_phase("", Phase::None);
                 Step::Success
             }
@@ -410,6 +418,9 @@ impl Worker<'_> {
         self.effects.elapsed_millis += self.node.paced(download.between(300, 1500));
         match payload.behaviour.contents {
             Contents::Complete => {
+                if let Some(disk) = &mut self.disk {
+                    disk.unpack(&pass.fetched.key, version, &payload)?;
+                }
                 pass.local.directories.insert(version.to_owned(), payload);
                 Ok(())
             }
@@ -417,6 +428,14 @@ impl Worker<'_> {
                 Err("Package is not supported (package is missing install action)".to_owned())
             }
             Contents::Incomplete => Err("Package is incomplete".to_owned()),
+        }
+    }
+
+    /// A version's directory goes.
+    fn forget(&mut self, pass: &mut Pass<'_>, version: &str) {
+        pass.local.directories.remove(version);
+        if let Some(disk) = &mut self.disk {
+            disk.forget(&pass.fetched.key, version);
         }
     }
 
@@ -429,11 +448,12 @@ impl Worker<'_> {
             Validate::Fails => false,
             Validate::ChecksVersion => self.effects.bits.version.as_ref() == Some(&payload.version),
         };
-        let effect = if passes { Effect::Ok } else { Effect::Fail };
-        let run = ScriptRun { effect, exit_code: 1, took_millis: 500 };
+        let effect = if passes || self.disk.is_some() { Effect::Ok } else { Effect::Fail };
+        let mut run = ScriptRun { effect, exit_code: 1, took_millis: 500 };
+        let said = self.carry_out(pass, version, Script::Validate, &payload, &mut run);
         self.effects.elapsed_millis += run.took_millis;
-        self.narrate(pass, version, Script::Validate, &payload, &run);
-        passes
+        self.narrate(pass, version, Script::Validate, &said, &run);
+        run.effect == Effect::Ok
     }
 
     /// Runs a script of whatever lies in a version's directory, with its effect on the bits.
@@ -444,6 +464,7 @@ impl Worker<'_> {
         let key = (Arc::clone(&payload.product), Arc::clone(&payload.version), script);
         let attempt = pass.attempts.entry(key).and_modify(|count| *count += 1).or_insert(1);
         let mut run = payload.script(script, self.node, *attempt);
+        let said = self.carry_out(pass, version, script, &payload, &mut run);
         if run.effect == Effect::Reboot && !self.effects.asks_for_reboot(script, &payload.version) {
             run.effect = Effect::Ok;
         }
@@ -452,24 +473,47 @@ impl Worker<'_> {
         }
         self.effects.elapsed_millis += run.took_millis;
         self.effects.script_ran(script, run.effect, &payload.version);
-        self.narrate(pass, version, script, &payload, &run);
+        self.narrate(pass, version, script, &said, &run);
         run
     }
 
-    fn narrate(
+    /// What a script says. Run for real it also decides how it ends, unless the world file lets it fail: then it has done
+    /// its work in vain.
+    fn carry_out(
         &mut self,
         pass: &Pass<'_>,
         version: &str,
         script: Script,
         payload: &Payload,
-        run: &ScriptRun,
-    ) {
-        let said = format!("{} {} {}", present(script), payload.product, payload.version);
-        self.transcript.script(self.node.platform, &pass.fetched.key, version, script, &said, run);
+        run: &mut ScriptRun,
+    ) -> Said {
+        let line = format!("{} {} {}", present(script), payload.product, payload.version);
+        let Some(disk) = &mut self.disk else {
+            let failed = matches!(run.effect, Effect::Fail | Effect::FailOnce);
+            let stderr = if failed { format!("{line}: failed") } else { String::new() };
+            return Said { stdout: line, stderr };
+        };
+        let Some(ended) = disk.run(&pass.fetched.key, version, script, &self.request.additional_arguments)
+        else {
+            return Said::default();
+        };
+        let mut said = Said { stdout: ended.stdout, stderr: ended.stderr };
+        match (run.effect, ended.code) {
+            (Effect::Ok, 0) | (Effect::Hang | Effect::TimeOut | Effect::Silent | Effect::Reboot, _) => {}
+            (Effect::Ok, REBOOT_CODE) => run.effect = Effect::Reboot,
+            (Effect::Ok, KILLED_CODE) => run.effect = Effect::TimeOut,
+            (Effect::Ok, code) => (run.effect, run.exit_code) = (Effect::Fail, code),
+            (Effect::Fail | Effect::FailOnce, _) => said.stderr.push_str("made to fail by the world file"),
+        }
+        said
+    }
+
+    fn narrate(&mut self, pass: &Pass<'_>, version: &str, script: Script, said: &Said, run: &ScriptRun) {
+        self.transcript.script(self.node.platform, &pass.fetched.key, version, script, said, run);
     }
 }
 
-/// The one line each scripted script prints, so that a reader of the output sees whose script ran.
+/// The one line each modelled script prints, so that a reader of the output sees whose script ran.
 fn present(script: Script) -> &'static str {
     match script {
         Script::Install => "installing",

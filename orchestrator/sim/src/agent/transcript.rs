@@ -2,6 +2,15 @@
 
 use super::behaviour::{Effect, PlatformType, Script, ScriptRun};
 
+/// What a script printed.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Without what the agent itself prints around it.
+    pub(super) stdout: String,
+    /// What it complained about.
+    pub(super) stderr: String,
+}
+
 /// Collects the lines of one run of the plugin.
 #[derive(Debug, Default)]
 pub(super) struct Transcript {
@@ -20,7 +29,7 @@ impl Transcript {
         package: &str,
         version: &str,
         script: Script,
-        said: &str,
+        said: &Said,
         run: &ScriptRun,
     ) {
         let action = script.as_str();
@@ -36,12 +45,15 @@ impl Transcript {
         };
         self.running.push(format!("Initiating {package} {version} {action}"));
         self.running.push(format!("Plugin {plugin} ResultStatus {status}"));
-        self.running.push(format!("{action} output: {start}\n{said}\n"));
+        self.running.push(format!("{action} output: {start}\n{}\n", said.stdout.trim_end()));
         if status == "Failed" {
             self.errors.push(format!(
-                "{action} errors: {said}: failed\nfailed to run commands: exit status {}",
+                "{action} errors: {}\nfailed to run commands: exit status {}",
+                said.stderr.trim_end(),
                 run.exit_code
             ));
+        } else if !said.stderr.is_empty() {
+            self.errors.push(format!("{action} errors: {}", said.stderr.trim_end()));
         }
     }
 

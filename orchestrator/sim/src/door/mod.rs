@@ -30,6 +30,7 @@ use axum::routing::{any, get};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::agent::real::Bytes;
 use crate::api::{ApiError, Caller, Delivery, Reply, Request, Response, Timestamp, messages, ssm, sts};
 use crate::content::Content;
 use crate::package::Attached;
@@ -61,6 +62,9 @@ pub trait Backend: Send + 'static {
     /// The package zip that a document's attachment URL names by its path below `/_attachments/` and the date and
     /// signature of its query.
     fn attachment(&self, path: &str, date: &str, signature: &str) -> Result<Attached, BrokenLink>;
+
+    /// Is told who keeps the bytes that callers hand in.
+    fn keep_bytes(&mut self, bytes: Arc<dyn Bytes>);
 
     /// What is known of the parts of an upload that are there, in the order of the numbers given.
     fn parts(&self, bucket: &str, upload_id: &str, numbers: &[i32]) -> Vec<PartFacts>;
@@ -115,12 +119,14 @@ pub(crate) struct Door<B> {
 
 impl<B: Backend> Door<B> {
     pub(crate) fn new(
-        backend: B,
+        mut backend: B,
         speed: f64,
         time: impl RealTime,
         closing: watch::Receiver<bool>,
     ) -> Result<Self, PaceError> {
         let pace = Pace::new(backend.now_millis(), speed)?;
+        let spool = Spool::default();
+        backend.keep_bytes(Arc::new(spool.clone()));
         let paced = Mutex::new(Paced { backend, pace, earlier: Vec::new() });
         Ok(Self {
             paced,
@@ -128,7 +134,7 @@ impl<B: Backend> Door<B> {
             requests: AtomicU64::new(0),
             clock_changes: watch::Sender::new(0),
             closing,
-            spool: Spool::default(),
+            spool,
         })
     }
 

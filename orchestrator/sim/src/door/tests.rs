@@ -20,6 +20,8 @@ struct Scripted {
 }
 
 impl Backend for Scripted {
+    fn keep_bytes(&mut self, _: Arc<dyn crate::agent::real::Bytes>) {}
+
     fn now_millis(&self) -> i64 {
         self.now_millis
     }

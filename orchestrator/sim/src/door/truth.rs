@@ -2,12 +2,14 @@
 //! epoch, as everywhere on AWS's wires.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Backend, CallFilter, ControlError, NodeChange, NodeFilter};
 use crate::agent::local::Agent;
+use crate::agent::real::Bytes;
 use crate::api::{Caller, Reply, Request};
 use crate::clock::WorldTime;
 use crate::fault::Fault;
@@ -34,6 +36,10 @@ impl Backend for World {
 
     fn attachment(&self, path: &str, date: &str, signature: &str) -> Result<Attached, BrokenLink> {
         self.linked(path, date, signature).cloned()
+    }
+
+    fn keep_bytes(&mut self, bytes: Arc<dyn Bytes>) {
+        self.keep_bytes(bytes);
     }
 
     fn parts(&self, bucket: &str, upload_id: &str, numbers: &[i32]) -> Vec<PartFacts> {

@@ -32,6 +32,12 @@ impl Catalogue {
         self.declared.iter().find(|package| *package.name == *name)
     }
 
+    /// A package that the agents of a Region may have got a version of before anybody looked.
+    pub fn had_in<'a>(&'a self, region: &'a str, account: &str, name: &str) -> Option<&'a Package> {
+        let mut known = self.in_region(region).filter(|package| *package.name == *name);
+        known.find(|package| package.visible_to(account, region))
+    }
+
     /// A document of an account in a Region.
     pub fn at(&self, region: &str, owner: &str, name: &str) -> Option<&Package> {
         if !self.local.is_empty()
@@ -94,7 +100,7 @@ impl Catalogue {
         let (number, file) = (parts.next()?, parts.next()?);
         let package = self.at(region, owner, name)?;
         let version = package.version(owner, region, Some(number), None).ok()?;
-        version.files.iter().find(|attachment| attachment.name == file).map(|found| &found.bytes)
+        version.files.iter().find(|attachment| attachment.name == file).map(|found| &*found.bytes)
     }
 }
 

@@ -104,7 +104,7 @@ fn zips(
             let content = stored_zip(&entries);
             Attachment {
                 name,
-                bytes: Attached::Made(Arc::from(entries)),
+                bytes: Arc::new(Attached::Made(Arc::from(entries))),
                 size: content.len() as u64,
                 hash: hex(&Sha256::digest(&content)),
                 unpacked: Ok(Arc::clone(behaviour)),
@@ -114,7 +114,8 @@ fn zips(
     (platforms, attachments)
 }
 
-/// The files of a zip. They only print, but their names are what a reader of the zip looks for.
+/// The files of a zip. Those for Linux really do what a node that runs scripts for real needs: the product is a program
+/// that prints its version.
 fn scripts(package: &str, version: &str, family: PlatformType, behaviour: &Behaviour) -> Vec<Entry> {
     let extension = if family == PlatformType::Windows { "ps1" } else { "sh" };
     let mut names = vec!["install", "uninstall"];
@@ -133,9 +134,35 @@ fn scripts(package: &str, version: &str, family: PlatformType, behaviour: &Behav
         .into_iter()
         .map(|name| Entry {
             name: format!("{name}.{extension}"),
-            content: format!("echo {name} {package} {version}\n").into_bytes(),
+            content: content(name, package, version, family, behaviour.validate).into_bytes(),
         })
         .collect()
+}
+
+fn content(name: &str, package: &str, version: &str, family: PlatformType, validate: Validate) -> String {
+    let said = format!("echo '{name} {package} {}'\n", quoted(version));
+    if family == PlatformType::Windows {
+        return said;
+    }
+    let version = quoted(version);
+    let home = format!("/opt/{package}");
+    let work = match (name, validate) {
+        ("install" | "update", _) => format!(
+            "set -e\nmkdir -p {home}/bin\n\
+             printf '#!/bin/sh\\necho %s\\n' '{version}' >{home}/bin/{package}\n\
+             chmod 755 {home}/bin/{package}\n"
+        ),
+        ("uninstall", _) => format!("rm -rf {home}\n"),
+        ("validate", Validate::ChecksVersion) => format!("[ \"$({home}/bin/{package})\" = '{version}' ]\n"),
+        ("validate", Validate::Fails) => "exit 1\n".to_owned(),
+        _ => String::new(),
+    };
+    said + &work
+}
+
+/// What may stand between single quotes of a shell.
+fn quoted(text: &str) -> String {
+    text.replace('\'', "'\\''")
 }
 
 fn manifest_text(version: &str, platforms: &Platforms, files: &[Attachment]) -> String {

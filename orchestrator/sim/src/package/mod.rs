@@ -83,7 +83,7 @@ pub struct Attachment {
     /// File name.
     pub name: String,
     /// Where its bytes are.
-    pub bytes: Attached,
+    pub bytes: Arc<Attached>,
     /// Length in bytes.
     pub size: u64,
     /// Sha256 of the zip, hexadecimal.
@@ -93,7 +93,7 @@ pub struct Attachment {
 }
 
 /// Where the bytes of an attachment are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Attached {
     /// They are made when somebody asks.
     Made(Arc<[Entry]>),
@@ -110,6 +110,9 @@ impl Attached {
         }
     }
 }
+
+/// What the scripts of a zip do, and the zip.
+type Download = (Arc<Behaviour>, Arc<Attached>);
 
 /// Why a document cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,12 +223,13 @@ impl Version {
 
     /// What a node gets when it fetches this version.
     pub fn fetched_by(&self, package: &Package, node: &NodeTraits) -> Fetched {
-        let behaviour =
+        let downloaded =
             platform::choose(&self.read.platforms, node).and_then(|file| self.download(package, node, file));
-        let payload = behaviour.map(|behaviour| Payload {
+        let payload = downloaded.map(|(behaviour, zip)| Payload {
             product: Arc::clone(&package.name),
             version: self.installed_as(),
             behaviour,
+            zip,
         });
         Fetched {
             key: package.name_for(&node.account, &node.region),
@@ -243,14 +247,14 @@ impl Version {
 
     /// Downloads and unpacks a file as the agent does: it is looked for among the attachments by its name only, and
     /// checked against the manifest, not against what the service says of the attachment.
-    fn download(&self, package: &Package, node: &NodeTraits, file: &str) -> Result<Arc<Behaviour>, String> {
+    fn download(&self, package: &Package, node: &NodeTraits, file: &str) -> Result<Download, String> {
         const UNRELIABLE: &str = "failed to download installation package reliably";
         let attachment = self
             .files
             .iter()
             .find(|attachment| attachment.name == file)
             .ok_or_else(|| format!("{UNRELIABLE}, failed to find the attachment {file}"))?;
-        let md5 = match &attachment.bytes {
+        let md5 = match &*attachment.bytes {
             Attached::Made(_) => "",
             Attached::Stored(content) => &content.md5,
         };
@@ -270,7 +274,7 @@ impl Version {
             let attempt = format!("{UNRELIABLE}, {url}, {problem} {{{url} false map[]}}");
             return Err(format!("{attempt}\n{attempt}"));
         }
-        attachment.unpacked.clone()
+        attachment.unpacked.clone().map(|behaviour| (behaviour, Arc::clone(&attachment.bytes)))
     }
 }
 

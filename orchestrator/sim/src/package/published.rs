@@ -91,7 +91,7 @@ impl Attachment {
             .and_then(|zip| behaviour(zip, said))
             .map(Arc::new);
         let (size, hash) = (content.size, content.sha256.clone());
-        Self { name, size, hash, unpacked, bytes: Attached::Stored(content) }
+        Self { name, size, hash, unpacked, bytes: Arc::new(Attached::Stored(content)) }
     }
 }
 

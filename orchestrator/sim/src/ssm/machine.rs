@@ -141,6 +141,12 @@ impl World {
         }
         match command.job.clone() {
             Job::Package(request) => self.begin_package(at, index, &request),
+            Job::Script { text, .. } if self.runs_scripts(index) => {
+                let report = self.run_for_real(index, &text, Some(at));
+                if let Some(report) = report {
+                    self.answer(at, report);
+                }
+            }
             Job::Script { text, .. } => {
                 let report =
                     probe(&self.probes, &text, |package| self.fleet.nodes[index as usize].bits_of(package));
@@ -150,8 +156,8 @@ impl World {
     }
 
     fn begin_package(&mut self, at: InvocationRef, index: NodeIndex, request: &ConfigurePackage) {
-        let run = self.run_package(index, request);
         let command_id = Arc::clone(&self.command(at.command).id);
+        let run = self.run_package(index, request, &command_id);
         if let Some(product) = &run.product {
             for (offset, bits) in run.changes {
                 let change = Happening::Bits {
@@ -169,7 +175,9 @@ impl World {
         }
     }
 
-    fn run_package(&mut self, index: NodeIndex, request: &ConfigurePackage) -> Run {
+    fn run_package(&mut self, index: NodeIndex, request: &ConfigurePackage, command: &str) -> Run {
+        self.prepare(index);
+        let runs_scripts = self.runs_scripts(index);
         let node = &mut self.fleet.nodes[index as usize];
         let refused = |stderr: String| Run {
             report: Report::failed(stderr),
@@ -192,9 +200,49 @@ impl World {
         let traits = node.traits(&self.fleet.sites[node.site as usize]);
         let mut agent = node.take_agent(&traits, &self.catalogue);
         let bits = |product: &str| node.bits_of(product);
-        let run = configure_package(request, &traits, &mut agent, &bits, &self.catalogue, self.now);
+        let real = self.real.as_mut().filter(|_| runs_scripts);
+        let disk = real.map(|real| real.disk(&traits, command));
+        let run = configure_package(request, &traits, &mut agent, &bits, &self.catalogue, self.now, disk);
         node.put_agent(agent);
         run
+    }
+
+    /// Whether a node's scripts are run and not modelled.
+    fn runs_scripts(&self, index: NodeIndex) -> bool {
+        self.real.is_some() && self.fleet.nodes[index as usize].group.runs_scripts
+    }
+
+    /// Installs on the disk of a node that runs scripts what it has had since before the world began.
+    fn prepare(&mut self, index: NodeIndex) {
+        if !self.runs_scripts(index) {
+            return;
+        }
+        let Some(real) = self.real.as_mut() else { return };
+        if !real.prepared.insert(index) {
+            return;
+        }
+        let node = &mut self.fleet.nodes[index as usize];
+        let traits = node.traits(&self.fleet.sites[node.site as usize]);
+        let mut agent = node.take_agent(&traits, &self.catalogue);
+        node.install_published(&mut agent, &traits, &self.catalogue);
+        real.disk(&traits, "").prepare(&agent);
+        node.put_agent(agent);
+    }
+
+    /// Runs the text of a command on a node that runs scripts; `None` on all others.
+    fn run_for_real(&mut self, index: NodeIndex, text: &str, at: Option<InvocationRef>) -> Option<Report> {
+        self.prepare(index);
+        let command = at.map(|at| Arc::clone(&self.command(at.command).id));
+        let node = &self.fleet.nodes[index as usize];
+        let traits = node.traits(&self.fleet.sites[node.site as usize]);
+        let real = self.real.as_mut().filter(|_| node.group.runs_scripts)?;
+        Some(real.disk(&traits, command.as_deref().unwrap_or_default()).command(text))
+    }
+
+    /// What a command's text prints on a node that runs scripts, past all calls; `None` on all others.
+    pub fn print_of(&mut self, node: &str, text: &str) -> Option<String> {
+        let index = *self.ids.get(node)?;
+        self.run_for_real(index, text, None).map(|report| report.stdout)
     }
 
     /// The agent answers; an answer that cannot leave the node waits for its return.

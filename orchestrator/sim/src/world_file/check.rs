@@ -1,13 +1,17 @@
 //! Reading and checking world files.
 
+use crate::agent::behaviour::PlatformType;
 use crate::clock::WorldTime;
 
 use super::{
-    MAX_BYTES, MAX_NODES, MAX_REPEATED, MAX_SITES, NodeGroup, PackageFile, WorldFile, WorldFileError,
+    MAX_BYTES, MAX_NODES, MAX_REPEATED, MAX_SITES, NodeGroup, PackageFile, Scripts, WorldFile, WorldFileError,
 };
 
 /// From 1970 to the end of 2999, in milliseconds since 1970: clients write years with four digits, and count from 1970.
 const START_MILLIS: std::ops::Range<i64> = 0..32_503_680_000_000;
+
+/// Most nodes with a disk on this machine.
+const MAX_REAL: u64 = 200;
 
 /// Longest message, in characters: what is wrong with a file is said at its beginning.
 const SHOWN_CHARS: usize = 2000;
@@ -109,22 +113,25 @@ impl WorldFile {
                 format!("more than {MAX_REPEATED} groups and alarms over all sites"),
             ));
         }
-        let sites = self.sites.accounts.len() as u64 * self.sites.regions.len() as u64;
-        let nodes: u64 = self
-            .nodes
-            .iter()
-            .map(|group| {
-                let accounts =
-                    if group.accounts.is_empty() { self.sites.accounts.len() } else { group.accounts.len() };
-                let regions =
-                    if group.regions.is_empty() { self.sites.regions.len() } else { group.regions.len() };
-                u64::from(group.count) * (accounts as u64 * regions as u64).min(sites)
-            })
-            .sum();
+        let nodes: u64 = self.nodes.iter().map(|group| self.nodes_of(group)).sum();
+        let real = self.nodes.iter().filter(|group| group.scripts == Scripts::Real);
+        let real: u64 = real.map(|group| self.nodes_of(group)).sum();
+        if real > MAX_REAL {
+            let message = format!("{real} nodes run scripts for real; a world may have at most {MAX_REAL}");
+            return Err(impossible("nodes", message));
+        }
         if nodes > MAX_NODES {
             return Err(impossible("nodes", format!("{nodes} nodes; a world may have at most {MAX_NODES}")));
         }
         Ok(())
+    }
+
+    fn nodes_of(&self, group: &NodeGroup) -> u64 {
+        let count =
+            |own: &[String], all: &[String]| if own.is_empty() { all.len() } else { own.len() } as u64;
+        let sites = self.sites.accounts.len() as u64 * self.sites.regions.len() as u64;
+        let own = count(&group.accounts, &self.sites.accounts) * count(&group.regions, &self.sites.regions);
+        u64::from(group.count) * own.min(sites)
     }
 
     fn check_group(&self, place: &str, group: &NodeGroup) -> Result<(), WorldFileError> {
@@ -140,6 +147,9 @@ impl WorldFile {
         }
         if !matches!(group.architecture.as_str(), "x86_64" | "arm64") {
             return Err(impossible(format!("{place}.architecture"), "must be x86_64 or arm64"));
+        }
+        if group.scripts == Scripts::Real && group.platform == PlatformType::Windows {
+            return Err(impossible(format!("{place}.scripts"), "can be real on Linux only"));
         }
         for (package, versions) in &group.seen {
             for version in versions {

@@ -203,6 +203,9 @@ pub struct NodeGroup {
     /// first meeting with a version is when an agent's own rollback goes wrong, so this makes nodes better behaved.
     #[serde(default)]
     pub seen: BTreeMap<String, Vec<String>>,
+    /// Whether scripts are modelled or run in a sandbox of this machine, where it has one.
+    #[serde(default)]
+    pub scripts: Scripts,
     /// Fraction of the nodes that are offline from the start on.
     #[serde(default)]
     pub offline: f64,
@@ -212,6 +215,18 @@ pub struct NodeGroup {
     /// What happens to some nodes later.
     #[serde(default)]
     pub troubles: Vec<Trouble>,
+}
+
+/// What becomes of the scripts that a group's nodes are told to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scripts {
+    /// They do what the world file says of them.
+    #[default]
+    Modelled,
+    /// They are run, packages' and others, each node with a disk of its own. What the world file says of a version comes on
+    /// top: a script that it lets fail does its work first.
+    Real,
 }
 
 fn default_architecture() -> String {

@@ -8,10 +8,19 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
 
+use crate::agent::real::{Bytes, ReadSeek};
+use crate::content::Content;
+
 /// Files in a folder of the door's own, which goes when the door goes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Spool {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+}
+
+impl Bytes for Spool {
+    fn open(&self, content: &Content) -> io::Result<Box<dyn ReadSeek>> {
+        Ok(Box::new(self.open(&content.blobs)?))
+    }
 }
 
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ mod faults;
 mod joined;
 mod publishing;
 mod reads;
+mod real;
 
 use std::collections::BTreeMap;
 
