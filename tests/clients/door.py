@@ -42,6 +42,7 @@ class Door:
         self.ssm = self.client("ssm")
         self.cloudwatch = self.client("cloudwatch")
         self.sts = self.client("sts")
+        self.organizations = self.client("organizations", region="us-east-1")
 
     def client(self, service, region=REGION, keys=("test", "test", None)):
         access, secret, token = keys
@@ -120,6 +121,27 @@ def assume_role_gives_keys_of_the_other_account(door):
 def assume_role_without_the_external_id_is_denied(door):
     refused("AccessDenied", door.sts.assume_role, RoleArn=ROLE, RoleSessionName="check")
     refused("ValidationError", door.sts.assume_role, RoleArn=ROLE, RoleSessionName="x")
+
+
+@check
+def accounts_are_found_by_their_units(door):
+    accounts = door.organizations
+    organization = accounts.describe_organization()["Organization"]
+    equal(organization["MasterAccountId"], HUB)
+    root = accounts.list_roots()["Roots"][0]["Id"]
+    equal([unit["Name"] for unit in accounts.list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]],
+          ["Production"])
+    unit = accounts.list_children(ParentId=root, ChildType="ORGANIZATIONAL_UNIT")["Children"][0]["Id"]
+    pages = accounts.get_paginator("list_accounts_for_parent").paginate(ParentId=unit, PaginationConfig={"PageSize": 7})
+    found = [(account["Id"], account["State"]) for page in pages for account in page["Accounts"]]
+    equal(len(found), 24)
+    equal(found[-1], ("999900000024", "SUSPENDED"))
+    pages = accounts.get_paginator("list_accounts").paginate()
+    equal(sum(len(page["Accounts"]) for page in pages), 25)
+    refused("ParentNotFoundException", accounts.list_accounts_for_parent, ParentId="ou-sim0-elsewhere")
+    refused("InvalidInputException", accounts.list_accounts_for_parent, ParentId="elsewhere")
+    other = door.client("organizations", region="us-east-1", keys=(SPOKE, "test", None))
+    refused("AccessDeniedException", other.list_roots)
 
 
 @check

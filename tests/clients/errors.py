@@ -155,7 +155,7 @@ def own_reasons(world):
 
 def by_fault(world):
     """Every error in the model of every operation that the world serves."""
-    for client in [world.ssm, world.cloudwatch, world.sts]:
+    for client in [world.ssm, world.cloudwatch, world.sts, world.organizations]:
         service = client.meta.service_model
         methods = {operation: method for method, operation in client.meta.method_to_api_mapping.items()}
         for operation in model.OPERATIONS[service.service_name]:
@@ -193,6 +193,9 @@ def arguments_of(operation, node):
         "PutMetricAlarm": {"AlarmName": "x", "EvaluationPeriods": 1, "ComparisonOperator": "LessThanThreshold"},
         "PutMetricData": {"Namespace": "Mine"},
         "SetAlarmState": {"AlarmName": "tool-errors", "StateValue": "OK", "StateReason": "x"},
+        "ListAccountsForParent": {"ParentId": "r-sim0"},
+        "ListOrganizationalUnitsForParent": {"ParentId": "r-sim0"},
+        "ListChildren": {"ParentId": "r-sim0", "ChildType": "ACCOUNT"},
         "AssumeRole": {"RoleArn": door.ROLE, "RoleSessionName": "errors"},
     }.get(operation, {})
 

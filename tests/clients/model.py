@@ -430,7 +430,7 @@ def main():
         problems += sorted(set(re.sub(r"(?<=\w)\[\d+\]", "[]", problem) for problem in auditor.problems))
         auditor.problems.clear()
         told(function.__name__.replace("_", " "), problems)
-    for service in [world.ssm, world.cloudwatch, world.sts]:
+    for service in [world.ssm, world.cloudwatch, world.sts, world.organizations]:
         name = service.meta.service_model.service_name
         for operation in OPERATIONS[name]:
             count = auditor.answers[name, operation]
@@ -456,6 +456,10 @@ OPERATIONS = {
         "PutMetricData", "SetAlarmState",
     ],
     "sts": ["AssumeRole", "GetCallerIdentity"],
+    "organizations": [
+        "DescribeOrganization", "ListAccounts", "ListAccountsForParent", "ListChildren", "ListOrganizationalUnitsForParent",
+        "ListRoots",
+    ],
 }
 
 

@@ -23,6 +23,7 @@ const EDGES: &[(&str, &[&str])] = &[
 /// Libraries that enter through their owners only.
 const OWNERS: &[(&str, &[&str])] = &[
     ("aws-config", &["aws"]),
+    ("aws-sdk-organizations", &["aws"]),
     ("aws-sdk-s3", &["aws"]),
     ("aws-sdk-ssm", &["aws"]),
     ("aws-sdk-sts", &["aws"]),

@@ -17,6 +17,7 @@ mod joining;
 mod kit;
 mod layers;
 mod orders;
+mod organization;
 mod packages;
 mod packs;
 mod people;

@@ -7,8 +7,25 @@ use std::path::Path;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Sources of the AWS crate that only publishing needs.
-const PUBLISHING: [&str; 2] = ["bucket.rs", "registry.rs"];
+/// Whose credentials calls are made with.
+#[derive(Clone, Copy, PartialEq)]
+enum Who {
+    /// The role in each account.
+    Spoke,
+    /// Who publishes.
+    Publisher,
+    /// Who runs the program, to find the accounts.
+    Caller,
+}
+
+/// Who makes the calls of a source file of the AWS crate.
+fn caller(file: &Path) -> Who {
+    match file.file_name().and_then(|name| name.to_str()) {
+        Some("bucket.rs" | "registry.rs") => Who::Publisher,
+        Some("organization.rs") => Who::Caller,
+        _ => Who::Spoke,
+    }
+}
 
 fn allowed(policy: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(format!("{ROOT}/policies/iam/{policy}.json")).expect("the policy is there");
@@ -22,7 +39,7 @@ fn allowed(policy: &str) -> BTreeSet<String> {
 }
 
 /// The operations that the AWS crate calls, read from its sources: the SDK's fluent methods that are sent.
-fn called(is_publishing: bool) -> BTreeSet<String> {
+fn called(who: Who) -> BTreeSet<String> {
     let operations = [
         ("send_command()", "ssm:SendCommand"),
         ("list_commands()", "ssm:ListCommands"),
@@ -66,21 +83,23 @@ fn called(is_publishing: bool) -> BTreeSet<String> {
         ("update_association()", "ssm:UpdateAssociation"),
         ("delete_association()", "ssm:DeleteAssociation"),
         ("start_associations_once()", "ssm:StartAssociationsOnce"),
+        ("list_accounts_for_parent()", "organizations:ListAccountsForParent"),
+        ("list_organizational_units_for_parent()", "organizations:ListOrganizationalUnitsForParent"),
         ("update_document_default_version()", "ssm:UpdateDocumentDefaultVersion"),
     ];
     let mut text = String::new();
-    read_sources(Path::new(&format!("{ROOT}/orchestrator/aws/src")), is_publishing, &mut text);
+    read_sources(Path::new(&format!("{ROOT}/orchestrator/aws/src")), who, &mut text);
     let text: String = text.split_whitespace().collect();
     let found = operations.iter().filter(|(method, _)| text.contains(&format!(".{method}")));
     found.map(|(_, action)| (*action).to_owned()).collect()
 }
 
-fn read_sources(folder: &Path, is_publishing: bool, text: &mut String) {
+fn read_sources(folder: &Path, who: Who, text: &mut String) {
     for entry in fs::read_dir(folder).expect("the folder is there") {
         let path = entry.expect("the folder can be listed").path();
         if path.is_dir() {
-            read_sources(&path, is_publishing, text);
-        } else if PUBLISHING.iter().any(|name| path.ends_with(name)) == is_publishing {
+            read_sources(&path, who, text);
+        } else if caller(&path) == who {
             text.push_str(&fs::read_to_string(&path).expect("sources are text"));
         }
     }
@@ -88,12 +107,19 @@ fn read_sources(folder: &Path, is_publishing: bool, text: &mut String) {
 
 #[test]
 fn the_spoke_policy_allows_exactly_what_is_called() {
-    assert_eq!(allowed("spoke"), called(false));
+    assert_eq!(allowed("spoke"), called(Who::Spoke));
 }
 
 #[test]
 fn the_publisher_policy_allows_exactly_what_is_called() {
-    assert_eq!(allowed("publisher"), called(true));
+    let called: BTreeSet<String> = called(Who::Publisher).into_iter().chain(called(Who::Caller)).collect();
+    assert_eq!(allowed("publisher"), called);
+}
+
+#[test]
+fn the_hub_policy_allows_to_find_accounts() {
+    let called = called(Who::Caller);
+    assert!(called.len() == 2 && called.is_subset(&allowed("hub")), "{called:?}");
 }
 
 /// The template gives the role what the policy file says, no more and no less.

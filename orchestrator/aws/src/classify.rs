@@ -213,7 +213,8 @@ fn of_code(code: &str) -> Option<Class> {
         | "NoSuchKey"
         | "NoSuchUpload"
         | "NotFound"
-        | "NoSuchEntity" => Class::NotFound,
+        | "NoSuchEntity"
+        | "ParentNotFoundException" => Class::NotFound,
         "RequestTimeout" | "RequestTimeoutException" => Class::Unavailable,
         _ if code.starts_with("AccessDenied") => Class::Denied,
         _ if code.starts_with("Validation") || code.starts_with("InvalidParameter") => Class::Invalid,

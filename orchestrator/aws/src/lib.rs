@@ -1,4 +1,4 @@
-//! The ports over real AWS: Systems Manager, STS, CloudWatch and S3 through the AWS SDK.
+//! The ports over real AWS: Systems Manager, STS, CloudWatch, S3 and Organizations through the AWS SDK.
 //!
 //! For: the command line, which builds one [`Aws`] and hands it to the driver. The same type works against AWS and against
 //! anything that speaks AWS's wire formats at another address.
@@ -24,6 +24,7 @@ mod fleet;
 mod manifest;
 mod meter;
 mod metrics;
+mod organization;
 mod page;
 mod platform;
 mod registry;

@@ -106,8 +106,18 @@ impl Sites {
             },
             Err(error) => Err(classify::failure(OPERATION, Effect::Read, None, &error)),
         };
-        self.meter.count(&Arc::from("caller"), OPERATION, result.as_ref().err().map(|failure| failure.class));
+        self.count(OPERATION, &result);
         result
+    }
+
+    /// What the caller's own credentials may be used for.
+    pub(crate) fn base(&self) -> &SdkConfig {
+        &self.base
+    }
+
+    /// Counts a call with the caller's own credentials.
+    pub(crate) fn count<T>(&self, operation: &'static str, result: &Result<T, Failure>) {
+        self.meter.count(&Arc::from("caller"), operation, result.as_ref().err().map(|failure| failure.class));
     }
 
     /// The clients of a site, made on first use.

@@ -208,8 +208,11 @@ pub struct Probe {
 /// Which nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fleet {
-    /// Accounts, in file order without repeats.
+    /// Accounts, in file order without repeats; then those of the organization, once they are known.
     pub accounts: Vec<AccountId>,
+    /// Where more accounts come from; None: there are no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<Organization>,
     /// Regions, in file order without repeats.
     pub regions: Vec<Region>,
     /// ARN of the role to assume, with `{account}` in it; None: the caller's own credentials.
@@ -228,6 +231,15 @@ pub struct Fleet {
     pub max_offline_age: Seconds,
     /// Oldest acceptable SSM agent, such as `3.1.1374.0`.
     pub min_agent: String,
+}
+
+/// Accounts by where they stand in AWS Organizations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    /// Ids of units and roots; all active accounts in them and below are meant.
+    pub units: Vec<String>,
+    /// Accounts that are left out.
+    pub exclude: Vec<AccountId>,
 }
 
 /// One wave.

@@ -4,7 +4,8 @@
 //! Must not know: any implementation, SDK types, tokio. An answer that leads to a decision is an enum here, not an error.
 //! Start at [`fleet::Fleet`] (who is there), [`distributor::Distributor`] (commands), [`associations::Associations`]
 //! (State Manager), [`metrics::Metrics`] (CloudWatch), [`compliance::ComplianceBook`] (what SSM knows about nodes),
-//! [`signals::Signals`] (Prometheus and other servers), [`registry::Registry`] and [`bucket::Bucket`] (publishing packages).
+//! [`signals::Signals`] (Prometheus and other servers), [`registry::Registry`] and [`bucket::Bucket`] (publishing packages),
+//! [`organization::Organization`] (which accounts there are).
 
 pub mod associations;
 pub mod bucket;
@@ -14,6 +15,7 @@ pub mod distributor;
 pub mod failure;
 pub mod fleet;
 pub mod metrics;
+pub mod organization;
 pub mod registry;
 pub mod signals;
 

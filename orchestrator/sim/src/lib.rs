@@ -19,6 +19,7 @@ pub mod door;
 pub mod fault;
 pub mod fleet;
 pub mod joining;
+pub mod organization;
 pub mod package;
 mod page;
 pub mod ports;

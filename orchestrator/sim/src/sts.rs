@@ -61,6 +61,11 @@ impl Tokens {
         }
     }
 
+    /// The account of unknown credentials.
+    pub fn hub(&self) -> &str {
+        &self.hub
+    }
+
     /// Who a caller is: the holder of a session handed out here, an account whose id is used as the key, or the hub.
     pub fn identify(&self, caller: &Caller, now: WorldTime) -> Result<Identity, ApiError> {
         let key = caller.access_key_id.as_str();

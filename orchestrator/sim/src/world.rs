@@ -25,8 +25,8 @@ use crate::ssm::command::Command;
 use crate::ssm::publish::Copying;
 use crate::sts::{self, Identity, Tokens};
 use crate::world_file::{
-    ActivationFile, AlarmFile, ComplianceFile, LosesPing, Probe, PublishedFile, Timing, WorldFile,
-    WorldFileError,
+    ActivationFile, AlarmFile, ComplianceFile, LosesPing, OrganizationFile, Probe, PublishedFile, Timing,
+    WorldFile, WorldFileError,
 };
 
 /// Index of a site in its world.
@@ -117,6 +117,8 @@ pub struct World {
     watched: BTreeMap<String, Vec<(SiteIndex, String)>>,
     tally: Tally,
     pub(crate) tokens: Tokens,
+    /// Which accounts belong together.
+    pub(crate) organization: Option<OrganizationFile>,
     /// How real agents may join.
     pub(crate) activations: Vec<ActivationFile>,
     pub(crate) faults: Faults,
@@ -181,6 +183,7 @@ impl World {
             tally: Tally::default(),
             activations: file.activations.clone(),
             tokens: Tokens::new(file, chance.named("tokens")),
+            organization: file.organization.clone(),
             faults: Faults::new(file.faults.clone(), file.rates.clone(), start, chance.named("faults")),
             calls: Vec::new(),
             uuids: 0,
@@ -450,6 +453,9 @@ impl World {
                 api_sts::Request::GetCallerIdentity(_) => Ok(sts::caller_identity(identity).into()),
             };
         }
+        if let Request::Organizations(request) = &request {
+            return self.carry_out_organizations(identity, request, judgement.short_pages);
+        }
         let request = match request {
             Request::Ssm(ssm::Request::RegisterManagedInstance(input)) => {
                 return self.register_managed_instance(&input).map(Into::into);
@@ -470,7 +476,7 @@ impl World {
             Request::CloudWatch(request) => self.carry_out_cloudwatch(site, request, judgement),
             Request::S3(request) => self.carry_out_s3(site, request),
             Request::Messages(request) => self.carry_out_messages(request),
-            Request::Sts(_) => Err(ApiError::unknown_operation()),
+            Request::Sts(_) | Request::Organizations(_) => Err(ApiError::unknown_operation()),
         }
     }
 

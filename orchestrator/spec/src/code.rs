@@ -74,9 +74,6 @@ codes! {
     NO_VALUE "E0104"
     "The key is there, but its value is not (or is `null`). Write the value, or delete the key to get its \
      default."
-    UNSUPPORTED "E0105"
-    "The name is reserved for something that this version of wavetrain does not do. It is refused rather \
-     than ignored: a check that silently does not run is worse than none."
     API_VERSION "E0106"
     "`apiVersion` names the format of the file. This version of wavetrain reads `wavetrain/v1`."
     PERCENT "E0107"
@@ -170,6 +167,12 @@ codes! {
     "Accounts times Regions is more than one rollout can reach. Split the fleet over several plan files."
     SELECT_EXCLUDED "E0313"
     "A tag key is excluded with every value that it is selected with, so no node can be left."
+    NO_ACCOUNTS "E0314"
+    "A fleet names its accounts: one by one in `accounts`, by the units of AWS Organizations that they belong to in \
+     `organization`, or both ways."
+    UNIT "E0315"
+    "An organisational unit is named by its id (`ou-…-…`), the whole organization by that of its root (`r-…`): names are not \
+     unique, and change."
 
     // E04: waves
     WAVE_NAME "E0401"

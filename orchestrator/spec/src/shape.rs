@@ -197,7 +197,6 @@ impl<'n> Fields<'n> {
         node: &'n Node,
         noun: &'static str,
         known: &[&'static str],
-        (later, instead): (&[&str], &str),
         problems: &mut Problems,
     ) -> Option<Self> {
         let Value::Mapping(entries) = &node.value else {
@@ -206,15 +205,6 @@ impl<'n> Fields<'n> {
         };
         let mut given = Given(entries.iter().map(|(key, _)| key.text.clone()).take(KEYS).collect());
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&&*key.text)).take(KEYS) {
-            if later.contains(&&*key.text) {
-                problems.error(
-                    code::UNSUPPORTED,
-                    key.span,
-                    format!("{} in {noun} is not supported by this version", quoted(&key.text)),
-                    instead,
-                );
-                continue;
-            }
             let help = match problems.nearest(&key.text, known.iter().copied()) {
                 Some(word) => {
                     given.0.push(word.into());
@@ -335,8 +325,7 @@ macro_rules! shape {
     (
         $(#[doc = $about:literal])*
         $name:ident = $noun:literal
-        $(, $choice:ident [$($option:literal),*])?
-        $(; later [$($later:literal),*] $instead:literal)? {
+        $(, $choice:ident [$($option:literal),*])? {
             $( $(#[doc = $doc:literal])* $need:ident $field:ident $key:literal : $type:ty $(= $default:literal)?; )*
         }
     ) => {
@@ -355,7 +344,6 @@ macro_rules! shape {
                     node,
                     $noun,
                     &[$($key),*],
-                    (&[$($($later),*)?], concat!($($instead)?)),
                     problems,
                 )?;
                 Some(Self {

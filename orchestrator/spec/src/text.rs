@@ -160,6 +160,20 @@ rule! {
 }
 
 rule! {
+    /// `ParentId` of ListAccountsForParent.
+    Unit = "a unit of an organization", UNIT, "^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})$",
+    "write the id that AWS Organizations shows: `ou-…-…` of a unit, `r-…` of the root",
+    |text| {
+        let is_id = |text: &str, least| {
+            consists_of(text, least, 32, |letter| letter.is_ascii_digit() || letter.is_ascii_lowercase())
+        };
+        let unit = text.strip_prefix("ou-").and_then(|rest| rest.split_once('-'));
+        unit.is_some_and(|(root, unit)| is_id(root, 4) && is_id(unit, 8))
+            || text.strip_prefix("r-").is_some_and(|root| is_id(root, 4))
+    }
+}
+
+rule! {
     /// Key of `additionalArguments`.
     ArgumentKey = "a key of install arguments", ARGUMENT_KEY, "^SSM_[A-Za-z0-9_]{1,124}$",
     "the agent accepts only keys that begin with `SSM_`, followed by letters, digits and `_`",

@@ -6,4 +6,5 @@ mod commands;
 mod compliance;
 mod failures;
 mod fleet;
+mod organization;
 mod sites;

@@ -67,10 +67,11 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
         guardrails::hold_against(context, &guardrails, Known::File(&spec), time.now())?;
     }
     let id = start.unwrap_or_else(|| RolloutId::new(uuid::Uuid::now_v7().to_string()));
-    let aws = planning::metered_aws(&session(&id), &time).await?;
+    let aws = planning::aws(&session(&id), &time).await?;
     metrics.count_calls(&spec.name, calls_of(&aws));
-    let cloud: Arc<dyn Cloud> = aws;
+    let cloud: Arc<dyn Cloud> = Arc::clone(&aws) as Arc<dyn Cloud>;
     let start = if is_new {
+        let spec = planning::resolved(context, spec, aws.as_ref()).await?;
         let plan = planning::plan(context, &spec, &cloud, Some(store.as_ref()), &time).await?;
         let plan = planner::guarded(plan, guardrails.clone());
         guardrails::hold_against(context, &guardrails, Known::Plan(&plan), time.now())?;
@@ -237,10 +238,17 @@ fn is_of_this_file(
     Ok(())
 }
 
-/// Whether two plan files ask for the same thing, whatever the files around them look like.
+/// Whether two plan files ask for the same thing, whatever the files around them look like. The accounts of an organization are
+/// those that it had when the rollout began.
 fn asks_the_same(frozen: &Rollout, now: &Rollout) -> bool {
     let bare = |spec: &Rollout| Rollout { packs: Vec::new(), guardrails: Vec::new(), ..spec.clone() };
-    bare(frozen) == bare(now)
+    let mut now = bare(now);
+    if let Some(organization) = &now.fleet.organization {
+        now.fleet.accounts.retain(|account| !organization.exclude.contains(account));
+        let found = frozen.fleet.accounts.iter().skip(now.fleet.accounts.len());
+        now.fleet.accounts.extend(found.cloned());
+    }
+    bare(frozen) == now
 }
 
 /// The active rollout of this name, once nobody else runs it.

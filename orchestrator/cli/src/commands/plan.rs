@@ -8,9 +8,11 @@ use crate::exit::{Exit, Stop};
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use wavetrain_engine::guardrail::Known;
 use wavetrain_engine::planner::{self, render};
 use wavetrain_model::plan::Plan;
+use wavetrain_ports::Cloud;
 
 /// Largest saved plan that is read: a million nodes fit.
 const SAVED_PLAN_BYTES: usize = 1 << 30;
@@ -68,7 +70,9 @@ async fn planned(context: &Context, file: &Path, guardrails: &[PathBuf]) -> Resu
     let files::Checked { rollout, guardrails } = files::checked(context, file, guardrails, time.now())?;
     guardrails::hold_against(context, &guardrails, Known::File(&rollout), time.now())?;
     let store = context.store_to_look_at()?;
-    let cloud = planning::aws("wavetrain-plan", &time).await?;
+    let aws = planning::aws("wavetrain-plan", &time).await?;
+    let rollout = planning::resolved(context, rollout, aws.as_ref()).await?;
+    let cloud: Arc<dyn Cloud> = aws;
     let plan = planning::plan(context, &rollout, &cloud, store.as_deref(), &time).await?;
     let plan = planner::guarded(plan, guardrails);
     guardrails::hold_against(context, &plan.guardrails, Known::Plan(&plan), time.now())?;

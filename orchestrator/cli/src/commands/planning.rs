@@ -13,11 +13,13 @@ use wavetrain_driver::survey::{self, SiteTrouble};
 use wavetrain_engine::planner::{self, BusyNodes, Inputs};
 use wavetrain_model::fleet::LedgerEntry;
 use wavetrain_model::id::{AccountId, NodeId, Region};
+use wavetrain_model::limit::SITES_PER_ROLLOUT;
 use wavetrain_model::plan::{Plan, Refusal};
 use wavetrain_model::spec::Rollout;
 use wavetrain_model::time::Timestamp;
 use wavetrain_ports::Cloud;
-use wavetrain_ports::failure::Class;
+use wavetrain_ports::failure::{Class, Failure};
+use wavetrain_ports::organization::Organization;
 use wavetrain_ports::signals::Signals;
 use wavetrain_signals::Web;
 use wavetrain_store::Store;
@@ -29,12 +31,7 @@ const MESSAGES_SHOWN: usize = 6;
 const SITES_AT_ONCE: usize = 16;
 
 /// AWS as the environment says it.
-pub async fn aws(session_name: &str, time: &Time) -> Result<Arc<dyn Cloud>, Stop> {
-    Ok(metered_aws(session_name, time).await?)
-}
-
-/// The same, for whoever wants to know which calls were made.
-pub async fn metered_aws(session_name: &str, time: &Time) -> Result<Arc<Aws>, Stop> {
+pub async fn aws(session_name: &str, time: &Time) -> Result<Arc<Aws>, Stop> {
     let options = wavetrain_aws::Options {
         session_name: session_name.to_owned(),
         clock: time.of_sessions(),
@@ -48,6 +45,54 @@ pub fn signals() -> Result<Arc<dyn Signals>, Stop> {
     let environment = Arc::new(|name: &str| std::env::var(name).ok());
     let web = Web::new(environment).map_err(|error| Stop::new(Exit::Unexpected, error.to_string()))?;
     Ok(Arc::new(web))
+}
+
+/// The rollout with the accounts that its fleet's organization has now, beside those that are listed. From here on they are as
+/// if the file had listed them: a rollout never changes its accounts under way.
+pub async fn resolved(
+    context: &Context,
+    mut spec: Rollout,
+    organization: &dyn Organization,
+) -> Result<Rollout, Stop> {
+    let Some(wanted) = &spec.fleet.organization else { return Ok(spec) };
+    let found = organization.accounts(&wanted.units).await.map_err(|failure| unresolved(&failure))?;
+    let mut accounts = spec.fleet.accounts.clone();
+    accounts.extend(found.into_iter().filter(|account| !spec.fleet.accounts.contains(account)));
+    accounts.retain(|account| !wanted.exclude.contains(account));
+    let units = wanted.units.join(", ");
+    if accounts.is_empty() {
+        return Err(Stop::new(Exit::Refused, format!("no active account is left in {units}"))
+            .help("look at `fleet.organization`: its `units`, and what it leaves out"));
+    }
+    let sites = accounts.len() * spec.fleet.regions.len();
+    if sites > SITES_PER_ROLLOUT {
+        let what = format!(
+            "{} accounts in {} Regions are {sites} sites; at most {SITES_PER_ROLLOUT} are possible",
+            accounts.len(),
+            spec.fleet.regions.len()
+        );
+        return Err(Stop::new(Exit::Refused, what).help("split the fleet over several plan files"));
+    }
+    let counted = crate::print::table::counted(accounts.len() as u64, "account");
+    context.console.note(&format!("{counted}, with those of {units}"));
+    spec.fleet.accounts = accounts;
+    Ok(spec)
+}
+
+fn unresolved(failure: &Failure) -> Stop {
+    let help = match failure.class {
+        Class::Denied => {
+            "the organization is shown to its management account and to delegated administrators, with \
+             policies/iam/hub.json; or list the accounts in `fleet.accounts`"
+        }
+        Class::NotFound => "`aws organizations list-organizational-units-for-parent` shows the ids of units",
+        Class::Invalid if failure.code == "AWSOrganizationsNotInUseException" => {
+            "the caller's account is in no organization: list the accounts in `fleet.accounts`"
+        }
+        class => next_step(class),
+    };
+    let what = format!("the accounts of the organization are not known: {failure}");
+    Stop::new(Exit::of_class(failure.class), what).help(help)
 }
 
 /// Looks at the fleet and plans. Everything that stands in the way is shown; then the command ends.

@@ -350,6 +350,7 @@ pub mod tests {
             },
             fleet: spec::Fleet {
                 accounts: vec![AccountId::new("111122223333")],
+                organization: None,
                 regions: vec![Region::new("eu-west-1")],
                 role: None,
                 external_id: None,

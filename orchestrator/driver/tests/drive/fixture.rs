@@ -188,6 +188,7 @@ fn spec() -> spec::Rollout {
         },
         fleet: spec::Fleet {
             accounts: vec!["111122223333".into()],
+            organization: None,
             regions: vec!["us-east-1".into(), "eu-west-1".into()],
             role: None,
             external_id: None,

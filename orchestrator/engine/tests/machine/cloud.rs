@@ -302,6 +302,7 @@ fn spec_of(waves: usize) -> spec::Rollout {
         },
         fleet: spec::Fleet {
             accounts: vec![AccountId::from("111122223333")],
+            organization: None,
             regions: vec![Region::from("eu-west-1")],
             role: None,
             external_id: None,

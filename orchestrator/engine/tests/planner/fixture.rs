@@ -58,6 +58,7 @@ pub(crate) fn rollout(waves: Vec<Wave>) -> Rollout {
         },
         fleet: Fleet {
             accounts: vec![AccountId::from("111122223333"), AccountId::from("444455556666")],
+            organization: None,
             regions: vec![Region::from("eu-west-1"), Region::from("us-east-1")],
             role: None,
             external_id: None,

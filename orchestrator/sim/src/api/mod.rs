@@ -1,7 +1,7 @@
 //! The AWS operations the world answers, as plain data: one struct a request, one a response, one error type.
 //!
 //! Names, members, limits and errors are those of the public service models (SSM 2014-11-06, CloudWatch
-//! 2010-08-01, STS 2011-06-15). Nothing here knows HTTP: how these values look on the wire is the business of
+//! 2010-08-01, STS 2011-06-15, Organizations 2016-11-28). Nothing here knows HTTP: how these values look on the wire is the business of
 //! the HTTP door; what they do is the business of the world.
 //!
 //! Members that AWS requires are plain values here and `""`, `0` or empty when the caller left them out:
@@ -13,12 +13,13 @@ mod wire;
 
 pub mod cloudwatch;
 pub mod messages;
+pub mod organizations;
 pub mod s3;
 pub mod ssm;
 pub mod sts;
 
 pub use error::{ApiError, Fault};
-pub use validate::{Violations, is_account_id};
+pub use validate::{Violations, is_account_id, is_unit_or_root};
 pub use wire::{Source, Timestamp};
 
 /// Who calls and where, as read from a request's signature.
@@ -47,6 +48,8 @@ pub enum Service {
     S3,
     /// Message delivery to agents.
     Messages,
+    /// AWS Organizations.
+    Organizations,
 }
 
 impl Service {
@@ -58,6 +61,7 @@ impl Service {
             Self::Sts => "sts",
             Self::S3 => "s3",
             Self::Messages => "ec2messages",
+            Self::Organizations => "organizations",
         }
     }
 }
@@ -75,6 +79,8 @@ pub enum Request {
     S3(s3::Request),
     /// To message delivery.
     Messages(messages::Request),
+    /// To AWS Organizations.
+    Organizations(organizations::Request),
 }
 
 impl Request {
@@ -86,6 +92,7 @@ impl Request {
             Self::Sts(_) => Service::Sts,
             Self::S3(_) => Service::S3,
             Self::Messages(_) => Service::Messages,
+            Self::Organizations(_) => Service::Organizations,
         }
     }
 
@@ -97,6 +104,7 @@ impl Request {
             Self::Sts(request) => request.operation(),
             Self::S3(request) => request.operation(),
             Self::Messages(request) => request.operation(),
+            Self::Organizations(request) => request.operation(),
         }
     }
 
@@ -116,6 +124,9 @@ impl Request {
             // Its model has no limits that a path and headers could break.
             Self::S3(_) => Ok(()),
             Self::Messages(request) => request.validate(),
+            Self::Organizations(request) => {
+                request.validate().map_err(|error| ApiError { code: "InvalidInputException".into(), ..error })
+            }
         }
     }
 }
@@ -129,6 +140,7 @@ impl serde::Serialize for Request {
             Self::Sts(request) => request.serialize(serializer),
             Self::S3(request) => request.place().serialize(serializer),
             Self::Messages(request) => request.serialize(serializer),
+            Self::Organizations(request) => request.serialize(serializer),
         }
     }
 }
@@ -146,6 +158,8 @@ pub enum Response {
     S3(s3::Response),
     /// From message delivery.
     Messages(messages::Response),
+    /// From AWS Organizations.
+    Organizations(organizations::Response),
 }
 
 /// What becomes of an answer on its way back: decided by the world's faults, carried out by the door.

@@ -170,6 +170,17 @@ pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether a text is the id of a root (`r-…`) or of an organizational unit (`ou-…-…`).
+pub fn is_unit_or_root(text: &str) -> bool {
+    let is_id = |text: &str, least: usize| {
+        (least..=32).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    let unit = text.strip_prefix("ou-").and_then(|rest| rest.split_once('-'));
+    unit.is_some_and(|(root, unit)| is_id(root, 4) && is_id(unit, 8))
+        || text.strip_prefix("r-").is_some_and(|root| is_id(root, 4))
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }

@@ -2,7 +2,7 @@
 //!
 //! | protocol | services here | operation named by | body |
 //! |---|---|---|---|
-//! | AWS JSON 1.0 and 1.1 | CloudWatch, SSM | `X-Amz-Target` | JSON |
+//! | AWS JSON 1.0 and 1.1 | CloudWatch, SSM, Organizations | `X-Amz-Target` | JSON |
 //! | Smithy RPC v2 CBOR | CloudWatch | the path | CBOR |
 //! | AWS Query | STS | form field `Action` | form in, XML out |
 
@@ -13,10 +13,13 @@ use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
 use super::query;
-use crate::api::{ApiError, Fault, Request, Response, Service, Source, cloudwatch, messages, ssm};
+use crate::api::{
+    ApiError, Fault, Request, Response, Service, Source, cloudwatch, messages, organizations, ssm,
+};
 
 const SSM_TARGET: &str = "AmazonSSM.";
 const CLOUDWATCH_TARGET: &str = "GraniteServiceVersion20100801.";
+const ORGANIZATIONS_TARGET: &str = "AWSOrganizationsV20161128.";
 const MESSAGES_TARGET: &str = "EC2WindowsMessageDeliveryService.";
 const CLOUDWATCH_PATH: &str = "/service/GraniteServiceVersion20100801/operation/";
 
@@ -71,6 +74,9 @@ impl Route {
             if let Some(operation) = target.strip_prefix(SSM_TARGET) {
                 return route(Protocol::Json11, Service::Ssm, Some(operation));
             }
+            if let Some(operation) = target.strip_prefix(ORGANIZATIONS_TARGET) {
+                return route(Protocol::Json11, Service::Organizations, Some(operation));
+            }
             if let Some(operation) = target.strip_prefix(MESSAGES_TARGET) {
                 return route(Protocol::Json11, Service::Messages, Some(operation));
             }
@@ -108,6 +114,9 @@ impl Route {
             }
             (_, Service::CloudWatch) => {
                 known(cloudwatch::Request::read(operation, Json(body))).map(Request::CloudWatch)
+            }
+            (_, Service::Organizations) => {
+                known(organizations::Request::read(operation, Json(body))).map(Request::Organizations)
             }
             (_, Service::Messages) => {
                 known(messages::Request::read(operation, Json(body))).map(Request::Messages)
@@ -186,6 +195,7 @@ impl Protocol {
             (_, Response::CloudWatch(response)) => write_json(response),
             (_, Response::Sts(response)) => write_json(response),
             (_, Response::Messages(response)) => write_json(response),
+            (_, Response::Organizations(response)) => write_json(response),
             // Never asked for: its wire has a module of its own.
             (_, Response::S3(_)) => Vec::new(),
         };

@@ -53,6 +53,7 @@ fn signing_name(service: Service) -> &'static str {
         Service::Sts => "sts",
         Service::S3 => "s3",
         Service::Messages => "ec2messages",
+        Service::Organizations => "organizations",
     }
 }
 

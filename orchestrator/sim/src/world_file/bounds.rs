@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 
 use super::check::impossible;
 use super::{
-    AlarmFile, ComplianceFile, LosesPing, MetricFile, NodeGroup, PackageFile, PartialTag, PublishedFile,
-    Raise, Rate, Role, Swing, Timing, Trouble, WorldFile, WorldFileError,
+    AlarmFile, ComplianceFile, LosesPing, MemberFile, MetricFile, NodeGroup, PackageFile, PartialTag,
+    PublishedFile, Raise, Rate, Role, Swing, Timing, Trouble, WorldFile, WorldFileError,
 };
 use crate::agent::behaviour::Rule;
 use crate::fault::Fault;
@@ -32,6 +32,10 @@ impl WorldFile {
     pub(super) fn check_numbers(&self) -> Result<(), WorldFileError> {
         each("roles", &self.roles, check_role)?;
         each("nodes", &self.nodes, check_group)?;
+        let members = self.organization.as_ref().map(|organization| organization.accounts.as_slice());
+        each("organization.accounts", members.unwrap_or_default(), |place, member: &MemberFile| {
+            within(place, "joins_after_seconds", Some(member.joins_after_seconds), &LATEST_SECONDS)
+        })?;
         each("packages", &self.packages, check_package)?;
         each("published", &self.published, check_published)?;
         each("alarms", &self.alarms, check_alarm)?;

@@ -62,6 +62,7 @@ impl WorldFile {
         self.check_metrics()?;
         self.check_compliance()?;
         self.check_published()?;
+        self.check_organization()?;
         for (index, fault) in self.faults.iter().enumerate() {
             fault.check().map_err(|message| impossible(format!("faults[{index}]"), message))?;
         }

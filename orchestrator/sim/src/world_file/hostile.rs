@@ -66,6 +66,7 @@ const BOUNDS: &[(&str, &str, &str)] = &[
     ("nodes[].troubles[].online_after_seconds", "0", DECADE),
     ("nodes[].troubles[].registered_after_seconds", "0", DECADE),
     ("nodes[].troubles[].terminated_after_seconds", "0", DECADE),
+    ("organization.accounts[].joins_after_seconds", "0", DECADE),
     ("packages[].versions[].behaviour[].exit_code", "-2147483648", "2147483647"),
     ("packages[].versions[].behaviour[].takes_seconds", "0", "172800"),
     ("packages[].versions[].behaviour[].when.attempts", "0", WHOLE),

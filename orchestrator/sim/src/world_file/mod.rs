@@ -12,6 +12,7 @@ mod bounds;
 mod check;
 mod compliance;
 mod metrics;
+mod organization;
 mod published;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::fault::Fault;
 pub use alarms::{AlarmChange, AlarmFile, AlarmOn, AlarmState, RaisedWhen};
 pub use compliance::{ComplianceFile, SpoiledBy};
 pub use metrics::{MetricFile, MetricKind, Raise, Swing};
+pub use organization::{MemberFile, MemberState, OrganizationFile, UnitFile};
 pub use published::{ActivationFile, BucketFile, PublishedFile};
 
 /// Longest text that is read at all.
@@ -83,6 +85,9 @@ pub struct WorldFile {
     /// Roles that can be assumed.
     #[serde(default)]
     pub roles: Vec<Role>,
+    /// Which accounts belong together; they are in no organization when absent.
+    #[serde(default)]
+    pub organization: Option<OrganizationFile>,
     /// Groups of managed nodes.
     #[serde(default)]
     pub nodes: Vec<NodeGroup>,

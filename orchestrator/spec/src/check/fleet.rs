@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use wavetrain_model::diagnostic::Span;
 use wavetrain_model::id::{AccountId, Region};
 use wavetrain_model::limit;
-use wavetrain_model::spec::Fleet;
+use wavetrain_model::spec::{Fleet, Organization};
 
 /// The fleet and the partition of its Regions.
 pub struct CheckedFleet {
@@ -24,10 +24,29 @@ type Values = BTreeMap<String, Vec<String>>;
 
 pub fn check(written: Option<Placed<file::Fleet>>, problems: &mut Problems) -> Option<CheckedFleet> {
     let Placed { value: written, span } = written?;
-    let accounts = written.accounts.map(|accounts| account_ids(accounts.value.0, problems));
+    let organization = written.organization.map(|written| organization(written.value, problems));
+    if !written.given.has("accounts") && !written.given.has("organization") {
+        problems.error(
+            code::NO_ACCOUNTS,
+            span,
+            "the fleet has neither `accounts` nor an `organization`".to_owned(),
+            "list the accounts in `accounts`, or name units in `organization: { units: [ou-…] }`",
+        );
+        return None;
+    }
+    // Unusable as written is not the same as not written: what depends on the accounts would be reported wrongly.
+    let accounts = match written.accounts {
+        Some(accounts) => Some(account_ids(accounts.value.0, problems)),
+        None => (!written.given.has("accounts")).then(Vec::new),
+    };
+    let organization = match organization {
+        Some(organization) => organization.map(Some),
+        None => (!written.given.has("organization")).then_some(None),
+    };
     let regions = written.regions.map(|list| regions(list.value.0, problems));
     if let Some(accounts) = &accounts {
-        role_is_there(accounts, written.given.has("role"), span, problems);
+        let is_open = written.given.has("organization");
+        role_is_there(accounts.len(), is_open, written.given.has("role"), span, problems);
     }
     if let (Some(role), Some((_, Some(partition)))) = (&written.role, &regions) {
         role_partition(role, partition, problems);
@@ -40,12 +59,13 @@ pub fn check(written: Option<Placed<file::Fleet>>, problems: &mut Problems) -> O
     let exclude = exclude_tags.map(|tags| tag_values(tags.value, problems)).unwrap_or_default();
     nothing_left(&select, &exclude, exclude_span, problems);
     let exclude_nodes = exclude_nodes.map(|nodes| distinct(nodes.value.0, problems)).unwrap_or_default();
-    let (accounts, (regions, partition)) = (accounts?, regions?);
+    let (accounts, organization, (regions, partition)) = (accounts?, organization?, regions?);
     if !is_reachable(accounts.len(), regions.len(), span, problems) {
         return None;
     }
     let value = Fleet {
         accounts,
+        organization,
         regions,
         role: written.role.map(|role| role.value.text),
         external_id: written.external_id.map(|id| id.value.text),
@@ -57,6 +77,12 @@ pub fn check(written: Option<Placed<file::Fleet>>, problems: &mut Problems) -> O
         min_agent: written.min_agent.value.text,
     };
     Some(CheckedFleet { value, partition: partition.unwrap_or("aws") })
+}
+
+fn organization(written: file::Organization, problems: &mut Problems) -> Option<Organization> {
+    let units = written.units.map(|units| distinct(units.value.0, problems));
+    let exclude = written.exclude.map(|accounts| account_ids(accounts.value.0, problems));
+    Some(Organization { units: units?, exclude: exclude.unwrap_or_default() })
 }
 
 /// Account ids without repeats.
@@ -95,12 +121,17 @@ pub fn regions(
     (kept.iter().map(|known| Region::new(known.name)).collect(), partition)
 }
 
-fn role_is_there(accounts: &[AccountId], is_given: bool, span: Span, problems: &mut Problems) {
-    if !is_given && accounts.len() > 1 {
+fn role_is_there(accounts: usize, is_open: bool, is_given: bool, span: Span, problems: &mut Problems) {
+    if !is_given && (is_open || accounts > 1) {
+        let which = if is_open {
+            "the accounts of an organization".to_owned()
+        } else {
+            format!("{accounts} accounts")
+        };
         problems.error(
             code::ROLE_MISSING,
             span,
-            format!("{} accounts cannot be reached without a role", accounts.len()),
+            format!("{which} cannot be reached without a role"),
             "add `role: arn:aws:iam::{account}:role/NAME`",
         );
     }

@@ -28,6 +28,9 @@ struct Candidate {
     take_span: Span,
 }
 
+/// How accounts that are not known yet are called in a problem.
+const OTHER_ACCOUNTS: &str = "other accounts of the organization";
+
 /// The waves; None when one of them, or their order, is unusable.
 pub fn check(
     written: &[Placed<file::Wave>],
@@ -53,7 +56,7 @@ pub fn check(
     let candidates = candidates?;
     first_share(&candidates, problems);
     if let Some(fleet) = fleet {
-        populations(&candidates, fleet, &order, partial, problems);
+        populations(&candidates, &closed(fleet, &candidates), &order, partial, problems);
     }
     Some(candidates.into_iter().map(|candidate| candidate.wave).collect())
 }
@@ -206,7 +209,9 @@ pub(super) fn within(
     if let Some(fleet) = fleet {
         let accounts: BTreeSet<&str> = fleet.accounts.iter().map(AccountId::as_str).collect();
         let regions: BTreeSet<&str> = fleet.regions.iter().map(Region::as_str).collect();
-        for account in written.accounts.iter().flat_map(|accounts| &accounts.value.0) {
+        // Which accounts an organization has is known when the plan is made.
+        let listed = written.accounts.iter().filter(|_| fleet.organization.is_none());
+        for account in listed.flat_map(|accounts| &accounts.value.0) {
             outside_fleet("account", &account.value.text, account.span, &accounts, problems);
         }
         for region in written.regions.iter().flat_map(|regions| &regions.value.0) {
@@ -295,6 +300,18 @@ fn first_share(candidates: &[Candidate], problems: &mut Problems) {
             );
         }
     }
+}
+
+/// A fleet for comparisons: an organization stands for the accounts that waves name, and one more that none does.
+fn closed(fleet: &Fleet, candidates: &[Candidate]) -> Fleet {
+    let mut fleet = fleet.clone();
+    if fleet.organization.is_some() {
+        let named = candidates.iter().flat_map(|candidate| &candidate.wave.within.accounts);
+        fleet.accounts.extend(named.cloned().chain([AccountId::new(OTHER_ACCOUNTS)]));
+        fleet.accounts.sort();
+        fleet.accounts.dedup();
+    }
+    fleet
 }
 
 /// Checks that compare what waves take from.

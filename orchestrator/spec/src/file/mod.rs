@@ -6,7 +6,7 @@ use crate::shape::{List, OneOrMany, Table, shape};
 use crate::text::{
     Account, AgentVersion, AllowedAssociation, ApiVersion, Approver, ArgumentKey, ArgumentValue,
     ChosenVersion, Command, CustomType, Expectation, ExternalId, FilePath, KnownRegion, Name, NodeName, Pace,
-    PackageName, PlatformWord, RestoreVersion, RoleTemplate, SeverityWord, TagKey, TagValue,
+    PackageName, PlatformWord, RestoreVersion, RoleTemplate, SeverityWord, TagKey, TagValue, Unit,
 };
 use wavetrain_model::limit;
 use wavetrain_model::spec::{InstallMode, Reaction};
@@ -147,10 +147,11 @@ shape! {
 
 shape! {
     /// Which nodes.
-    Fleet = "a fleet"; later ["organization"]
-    "list the accounts in `accounts`; organisational units are not resolved yet" {
+    Fleet = "a fleet", anyOf ["accounts", "organization"] {
         /// Accounts with nodes.
-        required accounts "accounts": Accounts;
+        optional accounts "accounts": Accounts;
+        /// Accounts with nodes, by where they stand in AWS Organizations. Looked up before the plan is made.
+        optional organization "organization": Organization;
         /// Regions with nodes, in each of the accounts.
         required regions "regions": Regions;
         /// Role to assume in each account, with `{account}` in it. One account can do without.
@@ -167,6 +168,16 @@ shape! {
         defaulted max_offline_age "max_offline_age": Length<MINUTE, YEAR> = "24h";
         /// Oldest SSM agent that can be trusted with a reinstall.
         defaulted min_agent "min_agent": Text<AgentVersion> = "3.1.1374.0";
+    }
+}
+
+shape! {
+    /// Accounts of AWS Organizations.
+    Organization = "an organization" {
+        /// Units (`ou-…`) or the root (`r-…`): all active accounts in them and below.
+        required units "units": List<Text<Unit>, 1, LISTED>;
+        /// Accounts to leave out, however they got in.
+        optional exclude "exclude": Accounts;
     }
 }
 

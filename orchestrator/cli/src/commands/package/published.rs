@@ -68,7 +68,8 @@ impl Shelf {
     async fn open(context: &Context, asked: Homes, bucket: &str, prefix: &str) -> Result<Self, Stop> {
         let time = context.time().await?;
         let spec = files::checked(context, &asked.plan, &[], time.now())?.rollout;
-        let aws = planning::metered_aws("wavetrain-package", &time).await?;
+        let aws = planning::aws("wavetrain-package", &time).await?;
+        let spec = planning::resolved(context, spec, aws.as_ref()).await?;
         let home = |site: Site, share_with| Home {
             bucket: bucket
                 .replace("{account}", site.account.as_str())
@@ -161,7 +162,17 @@ async fn has_room(context: &Context, shelf: &Shelf, version: &str) -> Result<(),
             return Err(Stop::new(Exit::Refused, what).help("publish a copy into every account with --copy"));
         }
     }
-    for (home, lines) in shelf.homes.iter().zip(listed(shelf).await?) {
+    let all = shelf.homes.iter().map(|home| shelf.aws.versions(&home.site, shelf.package()));
+    for (home, lines) in shelf.homes.iter().zip(join_all(all).await) {
+        // Whoever may publish and not list is told by the service itself when there is no room.
+        let lines = match lines {
+            Ok(lines) => lines.unwrap_or_default(),
+            Err(failure) => {
+                let told = format!("{}: whether there is room is not known: {failure}", home.site);
+                context.console.note(&told);
+                continue;
+            }
+        };
         let is_there = lines.iter().any(|line| line.name == version);
         if lines.len() >= VERSIONS_PER_PACKAGE && !is_there {
             let what = format!("{} has {} versions, as many as are possible", home.site, lines.len());
