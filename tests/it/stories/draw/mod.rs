@@ -143,7 +143,6 @@ pub fn draw(seed: u64) -> Draft {
 /// Groups of nodes and where they are.
 struct Fleet {
     accounts: usize,
-    organization: None,
     regions: usize,
     groups: Vec<Group>,
     cells: u32,
