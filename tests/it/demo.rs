@@ -1,6 +1,7 @@
 //! The first command of the README, on a small fleet: every scenario ends well and passes its own checks.
 
 use crate::kit::stage::{at, start};
+use std::io::Write as _;
 use tempfile::TempDir;
 
 fn demo(scenario: &str, acts: usize) {
@@ -15,6 +16,10 @@ fn demo(scenario: &str, acts: usize) {
     }
     // Some nodes are more than a model: their scripts were run, and their disks were looked at.
     for act in played {
+        if act["scripts"] == "modelled" {
+            let _ = writeln!(std::io::stderr(), "skipped: no script was run, there is no sandbox here");
+            continue;
+        }
         let checks = act["checks"].as_array().expect("a list");
         assert!(checks.iter().any(|check| check["name"] == "disks_agree"), "{act}");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use wavetrain_package::trial::{self, Disk};
+use wavetrain_package::trial::{self, Disk, Shell};
 use wavetrain_sim::agent::real::{Ended, Environment, Folder, ReadSeek, Scripts};
 use wavetrain_sim::world::World;
 
@@ -74,7 +74,8 @@ impl Scripts for Sandboxes {
         environment: &Environment,
     ) -> io::Result<Option<Ended>> {
         let disk = self.disk(folder.node)?;
-        let ran = disk.run(folder.package, folder.version, script, environment, SCRIPT_SECONDS)?;
+        let ran =
+            disk.run(folder.package, folder.version, &Shell::Sh, script, environment, SCRIPT_SECONDS)?;
         Ok(ran.map(told))
     }
 

@@ -20,7 +20,7 @@ fn the_example_is_installed_upgraded_rolled_back_and_uninstalled() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/datadog-agent");
     let (package, earlier) =
         (folder::open(&example).unwrap(), folder::open(&example.join("earlier")).unwrap());
-    let trials = trial::run("datadog-agent", &package, Some(&earlier), 60).unwrap();
+    let trials = trial::run("datadog-agent", &package, Some(&earlier), None, 60).unwrap();
     for step in trials.iter().flat_map(|trial| &trial.steps) {
         assert_eq!(step.problem, None, "{step:#?}");
     }
@@ -51,7 +51,7 @@ fn fresh_install(install: &str) -> Option<Vec<String>> {
         return None;
     }
     let (_dir, package) = package_that(install);
-    let trials = trial::run("hostile", &package, None, 60).unwrap();
+    let trials = trial::run("hostile", &package, None, None, 60).unwrap();
     Some(trials[0].steps[0].problem.clone().into_iter().collect())
 }
 
@@ -81,4 +81,43 @@ fn a_restart_between_install_and_validate_is_no_failure() {
     if let Some(problems) = fresh_install("exit 7\n") {
         assert!(problems.concat().contains('7'), "{problems:?}");
     }
+}
+
+/// A stand-in for PowerShell that lies in a folder of its own, as the real one does: what is tried is how it is called.
+#[cfg(unix)]
+#[test]
+fn scripts_for_windows_are_run_where_powershell_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    if let Some(reason) = trial::missing() {
+        skipped(&reason);
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = "apiVersion: wavetrain/v1\npackage:\n  name: desk\n  version: 1.0.0\n  zips:\n    desk.zip: { from: windows, \
+                  serves: [{ platform: windows }] }\n";
+    std::fs::write(dir.path().join("package.yaml"), recipe).unwrap();
+    std::fs::create_dir(dir.path().join("windows")).unwrap();
+    let says = "[ \"$0\" = \"$BWS_ACTION_NAME.ps1\" ] && [ \"$BWS_PLATFORM_FAMILY\" = windows ] || exit 9\n";
+    for (script, text) in [
+        ("install.ps1", "touch /opt/desk\n"),
+        ("uninstall.ps1", "rm -f /opt/desk\n"),
+        ("validate.ps1", "[ -e /opt/desk ]\n"),
+    ] {
+        std::fs::write(dir.path().join("windows").join(script), format!("{says}{text}")).unwrap();
+    }
+    let program = dir.path().join("pwsh");
+    let text = "#!/bin/sh\n[ \"$1 $2 $3 $4\" = '-NoLogo -NoProfile -NonInteractive -File' ] || exit 8\nexec sh \"$5\"\n";
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+
+    let package = folder::open(dir.path()).unwrap();
+    let trials = trial::run("desk", &package, None, Some(&program), 60).unwrap();
+    assert!(trials[0].steps.len() >= 4, "{trials:#?}");
+    for step in &trials[0].steps {
+        assert_eq!(step.problem, None, "{step:#?}");
+    }
+    assert!(trials[0].steps[0].invocation.stdout.contains("aws:runPowerShellScript"));
+    let without = trial::run("desk", &package, None, None, 60).unwrap();
+    assert!(without[0].steps.is_empty() && without[0].skipped[0].contains("pwsh"), "{without:#?}");
 }

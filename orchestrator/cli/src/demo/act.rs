@@ -9,6 +9,7 @@ use crate::commands::context::Context;
 use crate::commands::sim::interrupted;
 use crate::exit::{Exit, Stop, chain};
 use crate::progress::Display;
+use crate::scripts::Offer;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use wavetrain_driver::{Finished, Start};
@@ -94,6 +95,8 @@ pub struct Played {
     pub after: Vec<Node>,
     /// Whether what should hold holds.
     pub checks: Vec<Check>,
+    /// Whether some nodes ran their scripts for real.
+    pub scripts: Offer,
     /// Calls that the world received.
     pub calls: u64,
     /// How long it took in the world, and here.
@@ -166,6 +169,7 @@ async fn play_on(context: &Context, act: Act, stage: &Stage, began: Instant) -> 
         before,
         after,
         checks,
+        scripts: stage.scripts.clone(),
         calls,
         world_seconds: u64::from(world_seconds),
         real_seconds: began.elapsed().as_secs_f64(),

@@ -7,6 +7,7 @@ use crate::console::{Paint, Tone};
 use crate::print::status::{bad_verdicts, tally, waves};
 use crate::print::table::{Columns, counted, grouped};
 use crate::print::words;
+use crate::scripts::Offer;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -39,6 +40,9 @@ pub fn text(played: &Played, paint: Paint) -> String {
     for check in &played.checks {
         let (mark, tone) = if check.holds { ("✓ holds ", Tone::Good) } else { ("✗ BROKEN", Tone::Bad) };
         let _ = writeln!(text, "  {}  {}", paint.tone(tone, mark), check.found);
+    }
+    if let Offer::Modelled(reason) = &played.scripts {
+        let _ = writeln!(text, "\n  all scripts were modelled: this machine has no sandbox ({reason})");
     }
     let _ = writeln!(
         text,
@@ -102,6 +106,7 @@ fn act(played: &Played) -> Value {
         "versions": counts(&played.before, &played.after).into_iter().map(|((platform, version), (before, after))| json!({
             "platform": platform, "version": version, "before": before, "after": after,
         })).collect::<Vec<_>>(),
+        "scripts": played.scripts.word(),
         "checks": played.checks.iter().map(|check| json!({
             "name": check.name, "holds": check.holds, "found": check.found,
         })).collect::<Vec<_>>(),

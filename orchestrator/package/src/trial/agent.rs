@@ -2,6 +2,7 @@
 //! scripts they are, and what it says and notes.
 
 use super::disk::Disk;
+use super::shell::Shell;
 use crate::contents::{Contents, Error as Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -72,6 +73,7 @@ pub struct Node<'p> {
     /// Its disk.
     pub disk: Disk,
     package: &'p str,
+    shell: Shell,
     environment: BTreeMap<String, String>,
     seconds: u32,
     version: Option<&'p str>,
@@ -89,10 +91,16 @@ impl<'p> Node<'p> {
     ///
     /// # Errors
     /// The sandbox cannot be written.
-    pub fn new(package: &'p str, environment: BTreeMap<String, String>, seconds: u32) -> Result<Self, Error> {
+    pub fn new(
+        package: &'p str,
+        shell: Shell,
+        environment: BTreeMap<String, String>,
+        seconds: u32,
+    ) -> Result<Self, Error> {
         Ok(Self {
             disk: Disk::new()?,
             package,
+            shell,
             environment,
             seconds,
             version: None,
@@ -144,7 +152,7 @@ impl<'p> Node<'p> {
             said.is_success = true;
             return Ok(said);
         }
-        if action == "update" && !target.contents.has("update.sh") {
+        if action == "update" && !target.contents.has(&self.shell.script("update")) {
             // The agent then takes the version for installed that never was.
             (self.version, self.state) = (Some(target.name), State::Failed);
             said.stderr.push_str("missing update script required for in-place update\n");
@@ -271,10 +279,10 @@ impl<'p> Node<'p> {
         version: &'p str,
         said: &mut Invocation,
     ) -> Result<Option<i32>, Error> {
-        let script = format!("{action}.sh");
+        let script = self.shell.script(action);
         let mut environment = self.environment.clone();
         environment.insert("BWS_ACTION_NAME".to_owned(), action.to_owned());
-        let ran = self.disk.run(self.package, version, &script, &environment, self.seconds)?;
+        let ran = self.disk.run(self.package, version, &self.shell, &script, &environment, self.seconds)?;
         let Some(mut ended) = ran else { return Ok(None) };
         let scripts_of = self.unpacked.get(version).copied().unwrap_or(version);
         if let Some((bad, times)) = &mut self.sabotage
@@ -289,8 +297,11 @@ impl<'p> Node<'p> {
         let word = if ended.code == 0 { "Success" } else { "Failed" };
         let _ = writeln!(
             said.stdout,
-            "Initiating {} {version} {action}\nPlugin aws:runShellScript ResultStatus {word}\n{action} output: Running sh {script}\n{}",
-            self.package, ended.stdout
+            "Initiating {} {version} {action}\nPlugin {} ResultStatus {word}\n{action} output: {}\n{}",
+            self.package,
+            self.shell.plugin(),
+            self.shell.announced(&script),
+            ended.stdout
         );
         if !ended.stderr.is_empty() {
             let _ = writeln!(said.stderr, "{action} errors: {}", ended.stderr.trim_end());

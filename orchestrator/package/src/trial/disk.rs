@@ -1,6 +1,7 @@
 //! The disk of one node: folders of versions where the agent has them, and the scripts in them run in a sandbox.
 
 use super::sandbox::{Ended, PACKAGES, Sandbox, folder_beneath};
+use super::shell::Shell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -69,6 +70,7 @@ impl Disk {
         &self,
         package: &str,
         version: &str,
+        shell: &Shell,
         script: &str,
         environment: &BTreeMap<String, String>,
         seconds: u32,
@@ -77,7 +79,7 @@ impl Disk {
         if !folder_beneath(&self.sandbox.root(), &folder)?.join(script).is_file() {
             return Ok(None);
         }
-        self.sandbox.run(&format!("/{folder}"), script, environment, seconds).map(Some)
+        self.sandbox.run(&format!("/{folder}"), shell, script, environment, seconds).map(Some)
     }
 
     /// Runs the lines of a command, which are no part of a package.
@@ -94,7 +96,7 @@ impl Disk {
         let (package, script) = ("command", "command.sh");
         self.write(package, "lines", script, &mut lines.as_bytes())?;
         let folder = format!("/{}", folder(package, "lines"));
-        self.sandbox.run(&folder, script, environment, seconds)
+        self.sandbox.run(&folder, &Shell::Sh, script, environment, seconds)
     }
 
     /// Everything on it that scripts can have written, with sizes; not what the agent keeps.

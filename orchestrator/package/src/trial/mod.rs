@@ -6,10 +6,12 @@
 mod agent;
 mod disk;
 mod sandbox;
+mod shell;
 
 pub use agent::{Error, Invocation, Ran};
 pub use disk::Disk;
 pub use sandbox::Ended;
+pub use shell::Shell;
 
 use crate::folder::Package;
 use crate::manifest::Manifest;
@@ -17,6 +19,7 @@ use agent::{Node, Version};
 use sandbox::Sandbox;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Longest run of one script, in seconds, as the agent has it.
 pub const SCRIPT_SECONDS: u32 = 3600;
@@ -50,7 +53,8 @@ pub fn missing() -> Option<String> {
     Sandbox::missing()
 }
 
-/// Tries the Linux zips of a package; `earlier` is the version that nodes are upgraded from.
+/// Tries the zips of a package; `earlier` is the version that nodes are upgraded from, `pwsh` where this machine has
+/// PowerShell: zips for Windows need it. Their scripts run on this machine's system all the same.
 ///
 /// # Errors
 /// The sandbox or a zip failed; what is wrong with scripts is in the trials.
@@ -58,12 +62,13 @@ pub fn run<'p>(
     name: &'p str,
     package: &'p Package,
     earlier: Option<&'p Package>,
+    pwsh: Option<&Path>,
     seconds: u32,
 ) -> Result<Vec<Trial>, Error> {
     let mut trials = Vec::new();
     for (zip, contents) in &package.zips {
         let mut trial = Trial { zip: zip.clone(), steps: Vec::new(), skipped: Vec::new(), left: Vec::new() };
-        match machine(&package.manifest, zip) {
+        match machine(&package.manifest, zip, pwsh) {
             None => trial.skipped.push(unrunnable(&package.manifest, zip)),
             Some(machine) => {
                 let environment = environment(package, &machine);
@@ -76,7 +81,7 @@ pub fn run<'p>(
                     )?;
                     Some(Version { name: &earlier.manifest.version, contents: earlier.zips.get(file)? })
                 });
-                let stage = Stage { name, environment, seconds, target };
+                let stage = Stage { name, shell: machine.shell, environment, seconds, target };
                 stage.alone(&mut trial)?;
                 match previous {
                     Some(previous) if previous.name != target.name => {
@@ -102,21 +107,27 @@ struct Machine {
     platform: String,
     version: String,
     architecture: String,
+    shell: Shell,
 }
 
-fn machine(manifest: &Manifest, zip: &str) -> Option<Machine> {
+fn machine(manifest: &Manifest, zip: &str, pwsh: Option<&Path>) -> Option<Machine> {
     let own = match std::env::consts::ARCH {
         "aarch64" => "arm64",
         "x86" => "386",
         other => other,
     };
-    for (platform, versions) in manifest.packages.iter().filter(|(platform, _)| *platform != "windows") {
+    for (platform, versions) in &manifest.packages {
+        let shell = match (platform.as_str(), pwsh) {
+            ("windows", None) => continue,
+            ("windows", Some(pwsh)) => Shell::PowerShell(pwsh.to_owned()),
+            _ => Shell::Sh,
+        };
         for (version, architectures) in versions {
             let fits =
                 |architecture: &&str| architectures.get(*architecture).is_some_and(|leaf| leaf.file == zip);
             if [own, "_any"].iter().any(fits) {
                 let (platform, version, architecture) = (platform.clone(), version.clone(), own.to_owned());
-                return Some(Machine { platform, version, architecture });
+                return Some(Machine { platform, version, architecture, shell });
             }
         }
     }
@@ -127,19 +138,23 @@ fn unrunnable(manifest: &Manifest, zip: &str) -> String {
     let windows = manifest.packages.get("windows");
     let mut leaves = windows.into_iter().flat_map(|versions| versions.values()).flat_map(|all| all.values());
     if leaves.any(|leaf| leaf.file == zip) {
-        "PowerShell scripts are not run".to_owned()
+        "PowerShell scripts: there is no pwsh here, or they are for processors of another kind".to_owned()
     } else {
         "it is for processors of another kind than this one".to_owned()
     }
 }
 
 fn environment(package: &Package, machine: &Machine) -> BTreeMap<String, String> {
+    let (family, init_system) = match machine.shell {
+        Shell::Sh => ("linux", "systemd"),
+        Shell::PowerShell(_) => ("windows", ""),
+    };
     let fixed = [
         ("BWS_PLATFORM_NAME", machine.platform.as_str()),
         ("BWS_PLATFORM_VERSION", machine.version.as_str()),
-        ("BWS_PLATFORM_FAMILY", "linux"),
+        ("BWS_PLATFORM_FAMILY", family),
         ("BWS_ARCHITECTURE", machine.architecture.as_str()),
-        ("BWS_INIT_SYSTEM", "systemd"),
+        ("BWS_INIT_SYSTEM", init_system),
         ("BWS_PACKAGE_MANAGER", ""),
         ("BWS_INSTANCE_ID", "i-00000000000000000"),
         ("BWS_INSTANCE_TYPE", "t3.micro"),
@@ -160,6 +175,7 @@ fn environment(package: &Package, machine: &Machine) -> BTreeMap<String, String>
 /// One zip with all that its trials share.
 struct Stage<'p> {
     name: &'p str,
+    shell: Shell,
     environment: BTreeMap<String, String>,
     seconds: u32,
     target: Version<'p>,
@@ -167,7 +183,7 @@ struct Stage<'p> {
 
 impl<'p> Stage<'p> {
     fn node(&self) -> Result<Node<'p>, Error> {
-        Node::new(self.name, self.environment.clone(), self.seconds)
+        Node::new(self.name, self.shell.clone(), self.environment.clone(), self.seconds)
     }
 
     /// What needs no other version.
@@ -210,8 +226,9 @@ impl<'p> Stage<'p> {
     /// `In-place update`, by the update script.
     fn in_place(&self, previous: Version<'p>, trial: &mut Trial) -> Result<(), Error> {
         let target = self.target;
-        if !target.contents.has("update.sh") {
-            trial.skipped.push("in-place updates: there is no update.sh".to_owned());
+        let update = self.shell.script("update");
+        if !target.contents.has(&update) {
+            trial.skipped.push(format!("in-place updates: there is no {update}"));
             return Ok(());
         }
         let mut node = self.node()?;

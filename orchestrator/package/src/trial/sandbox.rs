@@ -1,5 +1,6 @@
 //! A root of its own for scripts, by user and mount namespaces: `unshare` of util-linux does it, without rights on the machine.
 
+use super::shell::Shell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
@@ -72,7 +73,7 @@ impl Sandbox {
     pub fn missing() -> Option<String> {
         let tried = Self::new().and_then(|sandbox| {
             fs::write(sandbox.root().join("try.sh"), "exit 0\n")?;
-            sandbox.run("/", "try.sh", &BTreeMap::new(), 60)
+            sandbox.run("/", &Shell::Sh, "try.sh", &BTreeMap::new(), 60)
         });
         match tried {
             Ok(Ended { code: 0, .. }) => None,
@@ -88,13 +89,14 @@ impl Sandbox {
         self.home.path().join("root")
     }
 
-    /// Runs a script as the agent does: through `sh`, in its folder, as root of the sandbox.
+    /// Runs a script as the agent does: through its shell, in its folder, as root of the sandbox.
     ///
     /// # Errors
     /// The sandbox cannot be entered; what the script does is no error.
     pub fn run(
         &self,
         folder: &str,
+        shell: &Shell,
         script: &str,
         environment: &BTreeMap<String, String>,
         seconds: u32,
@@ -104,10 +106,14 @@ impl Sandbox {
             .args(ISOLATED)
             .args(["sh", "-c", SETUP, "sandbox"])
             .arg(self.home.path())
-            .args([folder, &seconds.to_string(), script])
+            .args([folder, &seconds.to_string()])
+            .arg(shell.home().unwrap_or(Path::new("")))
+            .args(shell.command(script))
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", "/root")
+            // PowerShell looks for words of all languages otherwise, and the sandbox has none.
+            .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
             .envs(environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -1,5 +1,6 @@
 # Runs one script in a root of its own: private mounts, processes and network; nothing of the machine but its programs,
-# and those only to be read. Arguments: folder of the sandbox, folder of the script (in the sandbox), seconds, script.
+# and those only to be read. Arguments: folder of the sandbox, folder of the script (in the sandbox), seconds, a folder
+# that is seen too (or nothing), and what is run.
 set -eu
 cd "$1"
 mount --bind root root
@@ -18,6 +19,11 @@ for part in usr bin sbin lib lib32 lib64 libx32; do
     mount --rbind "/$part" "$part"
     mount -o remount,bind,ro "$part"
 done
+if [ -n "$4" ]; then
+    mkdir -p ".$4"
+    mount --rbind "$4" ".$4"
+    mount -o remount,bind,ro ".$4"
+fi
 mkdir -p dev proc .old
 # Not sticky: the machine may forbid to open what others own in a folder for everybody.
 mount -t tmpfs -o size=1m,mode=755 tmpfs dev
@@ -31,4 +37,6 @@ pivot_root . .old
 umount -l /.old
 rmdir /.old
 cd "$2"
-exec timeout -s KILL "$3" sh "$4"
+seconds=$3
+shift 4
+exec timeout -s KILL "$seconds" "$@"

@@ -7,7 +7,7 @@ use crate::exit::{Exit, Stop};
 use crate::print::{JSON_VERSION, table::counted};
 use serde_json::json;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use wavetrain_package::trial::{self, Step, Trial};
 
 /// `wavetrain package test`.
@@ -25,8 +25,8 @@ pub fn run(
             .help("scripts run in user and mount namespaces only (`unshare` of util-linux), never on the machine itself"));
     }
     let name = package.recipe.as_ref().map_or("package", |recipe| recipe.name.as_str());
-    let trials =
-        trial::run(name, &package, earlier.as_ref(), seconds).map_err(|error| Stop::unexpected(&error))?;
+    let trials = trial::run(name, &package, earlier.as_ref(), pwsh().as_deref(), seconds)
+        .map_err(|error| Stop::unexpected(&error))?;
     let failed = trials.iter().flat_map(|trial| &trial.steps).filter(|step| step.problem.is_some()).count();
     let exit = if failed == 0 { Exit::Done } else { Exit::InvalidFile };
     if output == Format::Json {
@@ -45,6 +45,13 @@ pub fn run(
         ));
     }
     Ok(exit)
+}
+
+/// PowerShell, if this machine has it: by its own path, because its libraries lie beside it.
+fn pwsh() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut all = std::env::split_paths(&path).map(|folder| folder.join("pwsh"));
+    all.find(|program| program.is_file()).and_then(|program| program.canonicalize().ok())
 }
 
 fn text(trial: &Trial) -> String {

@@ -1,0 +1,58 @@
+//! What scripts are run with.
+
+use std::path::{Path, PathBuf};
+
+/// A shell of the machine, as it is seen in a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shell {
+    /// `sh`, for Linux.
+    Sh,
+    /// `pwsh`, for Windows: by its whole path, links followed.
+    PowerShell(PathBuf),
+}
+
+impl Shell {
+    /// The script of an action.
+    pub fn script(&self, action: &str) -> String {
+        match self {
+            Self::Sh => format!("{action}.sh"),
+            Self::PowerShell(_) => format!("{action}.ps1"),
+        }
+    }
+
+    /// How the agent names what runs it.
+    pub const fn plugin(&self) -> &'static str {
+        match self {
+            Self::Sh => "aws:runShellScript",
+            Self::PowerShell(_) => "aws:runPowerShellScript",
+        }
+    }
+
+    /// What the agent prints before it runs a script.
+    pub fn announced(&self, script: &str) -> String {
+        match self {
+            Self::Sh => format!("Running sh {script}"),
+            Self::PowerShell(_) => format!("Running {script}"),
+        }
+    }
+
+    /// The command line that runs a script of the current folder, as the agent calls it.
+    pub(super) fn command(&self, script: &str) -> Vec<String> {
+        match self {
+            Self::Sh => vec!["sh".to_owned(), script.to_owned()],
+            Self::PowerShell(program) => {
+                let program = program.display().to_string();
+                let options = ["-NoLogo", "-NoProfile", "-NonInteractive", "-File", script];
+                std::iter::once(program).chain(options.map(str::to_owned)).collect()
+            }
+        }
+    }
+
+    /// The folder that must be seen in the sandbox beside what is always seen there.
+    pub(super) fn home(&self) -> Option<&Path> {
+        match self {
+            Self::Sh => None,
+            Self::PowerShell(program) => program.parent().filter(|home| !home.starts_with("/usr")),
+        }
+    }
+}
