@@ -211,3 +211,31 @@ fn what_would_stop_half_of_the_regions_stops_all_of_them() {
     stage.run(&one).ended_with(2).says("write `{region}` in its name");
     assert_eq!(made(&stage), 0);
 }
+
+#[test]
+fn what_lint_refuses_is_published_only_by_whoever_says_so() {
+    let stage = stage();
+    stage.write("linux/uninstall.sh", "rm -rf /opt/tool-1.0.0\n");
+    let accept = "  accept: [{ code: L0305, reason: tests }]\n";
+    stage.write("package.yaml", &(RECIPE.replace("VERSION", "1.0.0-1") + accept));
+    stage.run(&["package", "build", ".", "--out", "dist/1.0.0-1"]).ended_with(0);
+    publish(&stage, "1.0.0-1").ended_with(3).says("--accept CODE");
+    assert!(stage.sim.calls("CreateDocument").is_empty());
+    let mut accepted = publish_args("dist/1.0.0-1");
+    accepted.extend(["--accept", "l0305"]);
+    stage.run(&accepted).ended_with(0);
+}
+
+#[test]
+fn a_region_that_does_not_answer_hides_no_other() {
+    let stage = stage();
+    publish(&stage, "1.0.0-1").ended_with(0);
+    stage.sim.post(
+        "faults",
+        &serde_json::json!({ "add": [{ "regions": ["eu-north-1"], "unreachable": "refused" }] }),
+    );
+    let shown = stage.run(&["package", "versions", "--plan", "plan.yaml", "--output", "json"]).ended_with(9);
+    let versions = shown.json()["versions"].as_array().expect("a list").len();
+    assert_eq!(versions, REGIONS.len() - 1, "{}", shown.stdout);
+    shown.says("1 of 4 sites did not say what they have");
+}

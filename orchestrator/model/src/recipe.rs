@@ -83,4 +83,6 @@ pub struct Accepted {
     pub span: Span,
     /// Why.
     pub reason: String,
+    /// The one file, by the end of its path; None: everywhere.
+    pub file: Option<String>,
 }

@@ -346,7 +346,9 @@ codes! {
     "`accept` lists findings of `wavetrain package lint` by their codes, such as L0301. Other problems cannot be \
      accepted."
     FINDING_TWICE "E1006"
-    "A finding is accepted once for the whole package; the second entry has no effect."
+    "A finding is accepted once for the whole package, or once for each file; the second entry has no effect."
+    FINDING_FILE "E1007"
+    "Whoever accepts secrets everywhere will not see the next one. They are accepted in one file each, by `file`."
 
     // Warnings
     NO_PROBE "W0201"

@@ -149,7 +149,7 @@ rule! {
     /// `VersionName` of CreateDocument.
     VersionName = "a version name", VERSION_NAME, "^[A-Za-z0-9._-]{1,128}$",
     "use the VersionName that the package was published with: 1 to 128 letters, digits, `.`, `_` and `-`",
-    |text| consists_of(text, 1, 128, is_plain)
+    |text| consists_of(text, 1, 128, is_plain) && text != "." && text != ".."
 }
 
 rule! {

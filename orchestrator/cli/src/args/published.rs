@@ -34,6 +34,9 @@ pub enum Published {
         /// Folder in the bucket.
         #[arg(long, value_name = "PREFIX", default_value = "wavetrain")]
         prefix: String,
+        /// A finding of `package lint` that does not stop it, such as L0305; can be given several times.
+        #[arg(long, value_name = "CODE")]
+        accept: Vec<String>,
         /// Make it the default version too. Nodes that install without naming a version get that one.
         #[arg(long)]
         default: bool,

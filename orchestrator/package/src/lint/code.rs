@@ -118,6 +118,10 @@ codes! {
      Parameter Store or Secrets Manager, pass its name through `additionalArguments`, and read it in the script with the \
      node's role."
 
+    UNSEARCHED "L0502" Warning
+    "Texts of more than a mebibyte are not searched for secrets. Settings and scripts are never that large; data may be. Look \
+     through the file, and accept the finding for it."
+
     // L06: platforms
     UNSERVED "L0601" Error
     "A machine of the fleet would find no file: the most exact key of the manifest wins on every level, and there is no way \

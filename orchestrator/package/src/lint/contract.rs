@@ -99,9 +99,10 @@ fn version_bound(script: &Script, version: &str, findings: &mut Findings) {
     for (at, line) in lines(&script.text) {
         for (start, found) in line.match_indices(product) {
             let end = start + found.len();
+            let before = line[..start].strip_suffix(['v', 'V']).unwrap_or(&line[..start]);
             // A dot may also end a sentence or begin a file's ending: only more digits make it another version.
             let rest = line[end..].trim_start_matches('.');
-            if line[..start].ends_with(is_part) || rest.starts_with(|next: char| next.is_ascii_digit()) {
+            if before.ends_with(is_part) || rest.starts_with(|next: char| next.is_ascii_digit()) {
                 continue;
             }
             let message = "the uninstall script names the version of its own package".to_owned();

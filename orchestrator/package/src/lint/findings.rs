@@ -4,6 +4,7 @@ use super::code::Code;
 use crate::contents::{Entry, Place};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 use wavetrain_model::diagnostic::{Diagnostic, Report, Span};
 
 /// Findings of one package.
@@ -48,14 +49,15 @@ impl Findings {
         })
     }
 
-    /// The codes that were found.
-    pub fn has(&self, code: &str) -> bool {
-        self.reports.values().flat_map(|report| &report.diagnostics).any(|found| found.code == code)
+    /// Whether a code was found: in one file, by the end of its path, or anywhere.
+    pub fn has(&self, code: &str, file: Option<&str>) -> bool {
+        let meant = self.reports.values().filter(|report| is_of(report, file));
+        meant.flat_map(|report| &report.diagnostics).any(|found| found.code == code)
     }
 
     /// Takes away what was accepted.
-    pub fn remove(&mut self, code: &str) {
-        for report in self.reports.values_mut() {
+    pub fn remove(&mut self, code: &str, file: Option<&str>) {
+        for report in self.reports.values_mut().filter(|report| is_of(report, file)) {
             report.diagnostics.retain(|found| found.code != code);
         }
     }
@@ -71,6 +73,10 @@ impl Findings {
         }
         reports
     }
+}
+
+fn is_of(report: &Report, file: Option<&str>) -> bool {
+    file.is_none_or(|file| Path::new(&report.path).ends_with(file))
 }
 
 fn push(report: &mut Report, code: Code, span: Option<Span>, message: String, help: &str) {

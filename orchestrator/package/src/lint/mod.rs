@@ -99,11 +99,13 @@ fn platforms_of<'m>(manifest: &'m Manifest, file: &str) -> impl Iterator<Item = 
 
 fn accept(package: &Package, findings: &mut Findings) {
     for accepted in package.recipe.iter().flat_map(|recipe| &recipe.accept) {
-        if findings.has(&accepted.code) {
-            findings.remove(&accepted.code);
+        let file = accepted.file.as_deref();
+        if findings.has(&accepted.code, file) {
+            findings.remove(&accepted.code, file);
             continue;
         }
-        let message = format!("{} was not found, so there is nothing to accept", accepted.code);
+        let place = file.map(|file| format!(" in {file}")).unwrap_or_default();
+        let message = format!("{} was not found{place}, so there is nothing to accept", accepted.code);
         let help = "delete this entry";
         findings.package(code::ACCEPTED_NOTHING, Some(accepted.span), message, help, &package.report);
     }

@@ -10,8 +10,28 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// Larger texts are logs and data, not scripts and settings.
-const TEXT_BYTES: u64 = 256 << 10;
+/// Larger texts are logs and data, rarely scripts and settings.
+const TEXT_BYTES: u64 = 1 << 20;
+
+/// Endings of files that are texts, whatever their size.
+const TEXTS: [&str; 16] = [
+    ".sh",
+    ".ps1",
+    ".psm1",
+    ".py",
+    ".yaml",
+    ".yml",
+    ".json",
+    ".conf",
+    ".cfg",
+    ".ini",
+    ".env",
+    ".xml",
+    ".toml",
+    ".properties",
+    ".txt",
+    ".pem",
+];
 
 /// Fewest different characters of a random value; placeholders have fewer.
 const DIFFERENT: usize = 6;
@@ -36,8 +56,14 @@ pattern!(PASSWORD = r#"(?i)passw(?:or)?d["']?\s*[:=]\s*["']?([A-Za-z0-9!#%&*+,.:
 /// Every text of a zip: scripts and settings alike.
 pub fn check(zip: &Zip<'_>, findings: &mut Findings) -> Result<(), Error> {
     for (name, entry) in &zip.contents.0 {
-        let Some(bytes) = zip.contents.read(name, TEXT_BYTES)? else { continue };
-        let Some(text) = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')) else { continue };
+        let Some(bytes) = zip.contents.read(name, TEXT_BYTES)? else {
+            if TEXTS.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending)) {
+                let message = format!("{} bytes of text were not searched for secrets", entry.bytes);
+                findings.file(code::UNSEARCHED, message, UNSEARCHED_HELP, &path_of(zip.name, name, entry));
+            }
+            continue;
+        };
+        let Some(text) = text(bytes) else { continue };
         let text = text.replace('\r', "");
         let found = secrets(&text);
         let script = Script { path: path_of(zip.name, name, entry), text };
@@ -46,6 +72,30 @@ pub fn check(zip: &Zip<'_>, findings: &mut Findings) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+const UNSEARCHED_HELP: &str =
+    "look through it, and accept this for the file in package.yaml; or let the install fetch it";
+
+/// The text that bytes are, if they are one: UTF-8, or UTF-16 as Windows tools write it.
+fn text(bytes: Vec<u8>) -> Option<String> {
+    let wide = |pair: &[u8], is_little: bool| {
+        let pair = [pair[0], pair[1]];
+        if is_little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) }
+    };
+    let little = match bytes.get(..2) {
+        Some([0xff, 0xfe]) => Some(true),
+        Some([0xfe, 0xff]) => Some(false),
+        _ => None,
+    };
+    let text = match little {
+        Some(little) => {
+            let words: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| wide(pair, little)).collect();
+            String::from_utf16(&words).ok()
+        }
+        None => String::from_utf8(bytes).ok(),
+    };
+    text.filter(|text| !text.contains('\0'))
 }
 
 const HELP: &str = "keep it in Parameter Store or Secrets Manager, pass its name as an argument of the rollout, and delete it here";
@@ -157,5 +207,20 @@ mod tests {
         ] {
             assert!(secrets(text).is_empty(), "{text}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_windows_tools_are_texts() {
+        let wide: Vec<u8> = "\u{feff}token".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(text(wide).as_deref(), Some("token"));
+        assert_eq!(text(b"\xfe\xff\0t\0o".to_vec()).as_deref(), Some("to"));
+        assert_eq!(text(b"plain".to_vec()).as_deref(), Some("plain"));
+        assert_eq!(text(b"\0\x01\xff".to_vec()), None);
+        assert_eq!(text(b"\xff\xfe\0\xd8".to_vec()), None);
     }
 }

@@ -38,6 +38,8 @@ const INSTALL: &str = "linux/install.sh";
 const UNINSTALL: &str = "linux/uninstall.sh";
 const IN_PLACE: Change = Replace(YAML, "install: reinstall", "install: in-place");
 const FLEET: &str = "  fleet: [{ platform: ubuntu, version: \"22.04\", architecture: arm64 }]\n";
+const ACCEPTED_SECRET: &str =
+    "  accept: [{ code: L0501, file: windows/payload/tool.yaml, reason: made up }]\n  # fleet:";
 const MIB: u64 = 1 << 20;
 
 const fn case(code: &'static str, bad: &'static [Change], good: &'static [Change]) -> Case {
@@ -134,6 +136,11 @@ pub const CASES: &[Case] = &[
         &[Write(UNINSTALL, "# since 1.0.0\nrm -rf /opt/tool /opt/11.0.0 /opt/1.0.0.7\n")],
     ),
     case(
+        "L0305",
+        &[Write(UNINSTALL, "rm -rf /opt/tool-v1.0.0\n")],
+        &[Write(UNINSTALL, "rm -rf /opt/toolv11.0.0 /opt/prev1.0.0\n")],
+    ),
+    case(
         "L0306",
         &[Write(UNINSTALL, "set -e\nsystemctl stop tool\nrm /opt/tool\necho done\n")],
         &[Write(
@@ -176,6 +183,24 @@ pub const CASES: &[Case] = &[
         &[Replace(YAML, "  # fleet:", "  arguments: { SSM_token: 3f2504e04f8911d39a0c }\n  # fleet:")],
         &[Replace(YAML, "  # fleet:", "  arguments: { SSM_token: \"{{ssm:/tool/token}}\" }\n  # fleet:")],
     ),
+    case(
+        "L0501",
+        &[
+            Write("windows/payload/tool.yaml", "api_key: 0123456789abcdef0123456789abcdef\n"),
+            Write("linux/payload/tool.yaml", "api_key: 0123456789abcdef0123456789abcdef\n"),
+            Replace(YAML, "  # fleet:", ACCEPTED_SECRET),
+        ],
+        &[
+            Write("windows/payload/tool.yaml", "api_key: 0123456789abcdef0123456789abcdef\n"),
+            Replace(YAML, "  # fleet:", ACCEPTED_SECRET),
+        ],
+    ),
+    case(
+        "E1007",
+        &[Replace(YAML, "  # fleet:", "  accept: [{ code: L0501, reason: none }]\n  # fleet:")],
+        &[Replace(YAML, "  # fleet:", ACCEPTED_SECRET)],
+    ),
+    case("L0502", &[Large("linux/payload/data.json", 2 * MIB)], &[Large("linux/payload/data.bin", 2 * MIB)]),
     case(
         "L0601",
         &[Replace(YAML, "  # accept:", FLEET), Replace(YAML, "architecture: _any ", "architecture: x86_64 ")],

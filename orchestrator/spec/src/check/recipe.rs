@@ -95,16 +95,26 @@ fn machine(Placed { value: written, span }: Placed<file::Machine>) -> Option<Mac
     })
 }
 
+/// Beginning of the codes about secrets.
+const SECRETS: &str = "L05";
+
 fn accepted(written: impl Iterator<Item = Placed<file::Accepted>>, problems: &mut Problems) -> Vec<Accepted> {
     let mut kept: Vec<Accepted> = Vec::new();
     for Placed { value, .. } in written {
         let (Some(code), Some(reason)) = (value.code, value.reason) else { continue };
-        if kept.iter().any(|known| known.code == code.value.text) {
+        let file = value.file.map(|file| file.value.text);
+        if !value.given.has("file") && code.value.text.starts_with(SECRETS) {
+            let message = format!("{} is accepted for the whole package", quoted(&code.value.text));
+            let help = "name the one file that may have it: `file: linux/settings.conf`";
+            problems.error(code::FINDING_FILE, code.span, message, help);
+            continue;
+        }
+        if kept.iter().any(|known| known.code == code.value.text && known.file == file) {
             let message = format!("{} is accepted twice", quoted(&code.value.text));
             problems.error(code::FINDING_TWICE, code.span, message, "keep one entry with all reasons");
             continue;
         }
-        kept.push(Accepted { code: code.value.text, span: code.span, reason: reason.value.text });
+        kept.push(Accepted { code: code.value.text, span: code.span, reason: reason.value.text, file });
     }
     kept
 }

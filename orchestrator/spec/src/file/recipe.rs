@@ -85,5 +85,7 @@ shape! {
         required code "code": Text<FindingCode>;
         /// Why it is meant to be; for the next reader.
         required reason "reason": Text<MessageText>;
+        /// Only in this file. Secrets are accepted file by file.
+        optional file "file": Text<SourceFolder>;
     }
 }

@@ -58,6 +58,28 @@ pub fn must_be_clean(context: &Context, package: &Package) -> Result<(), Stop> {
     }
 }
 
+/// The same for a build, which whoever built it may have made by hand; what is accepted is shown and does not stop it. What
+/// its package.yaml accepted is not known any more.
+pub fn must_be_publishable(context: &Context, path: &Path, accept: &[String]) -> Result<(), Stop> {
+    let reports = found(&open(context, path)?, None)?;
+    let is_accepted = |code: &str| accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(code));
+    for report in &reports {
+        show(context, report);
+    }
+    let all = reports.iter().flat_map(|report| &report.diagnostics);
+    let mut errors: Vec<&str> =
+        all.filter(|one| one.severity == Severity::Error).map(|one| one.code.as_str()).collect();
+    errors.retain(|code| !is_accepted(code));
+    errors.sort_unstable();
+    errors.dedup();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let what = format!("lint found {}; nothing was published", errors.join(", "));
+    Err(Stop::new(Exit::InvalidFile, what)
+        .help("`wavetrain explain code L…` says why; --accept CODE publishes it all the same"))
+}
+
 fn found(package: &Package, version_name: Option<&str>) -> Result<Vec<Report>, Stop> {
     lint(package, version_name).map_err(|error| Stop::new(Exit::InvalidFile, chain(&error)))
 }

@@ -1,5 +1,6 @@
 //! `package publish`, `versions`, `verify`, `share`, `set-default`, `prune`: a package in the accounts and Regions that keep it.
 
+use super::lint;
 use crate::args::{Format, Homes, Published};
 use crate::commands::context::{Context, Time};
 use crate::commands::{files, look, planning};
@@ -36,7 +37,8 @@ struct Shelf {
 /// Carries out one of the commands.
 pub async fn run(context: &Context, command: Published) -> Result<Exit, Stop> {
     match command {
-        Published::Publish { path, bucket, prefix, default, homes } => {
+        Published::Publish { path, bucket, prefix, accept, default, homes } => {
+            lint::must_be_publishable(context, &path, &accept)?;
             let shelf = Shelf::open(context, homes, &bucket, prefix.trim_matches('/')).await?;
             publish(context, &shelf, &path, default).await
         }
@@ -345,18 +347,36 @@ async fn in_use(context: &Context, shelf: &Shelf) -> Result<Option<InUse>, Stop>
 }
 
 async fn versions(context: &Context, shelf: &Shelf) -> Result<Exit, Stop> {
-    let (listed, in_use) = (listed(shelf).await?, in_use(context, shelf).await?);
+    let all = shelf.homes.iter().map(|home| shelf.aws.versions(&home.site, shelf.package()));
+    let listed = join_all(all).await;
+    let in_use = in_use(context, shelf).await?;
     if in_use.is_none() {
         context.console.note("there is no state file: which nodes have a version is not known");
     }
     let nodes = |version: &str| in_use.as_ref().map(|known| known.nodes.get(version).copied().unwrap_or(0));
     let in_rollouts = |version: &str| in_use.as_ref().map(|known| known.planned.contains(version));
     let mut rows = Vec::new();
+    // One Region that does not answer must not hide what the others have.
+    let mut silent = Vec::new();
     for (home, lines) in shelf.homes.iter().zip(&listed) {
-        for line in lines {
-            let found = shelf.aws.version(&home.site, shelf.package(), &line.name).await?;
-            let hash =
-                found.map(|found| wavetrain_package::manifest::sha256(found.content.as_bytes()).to_string());
+        let lines = match lines {
+            Ok(lines) => lines.as_deref().unwrap_or_default(),
+            Err(failure) => {
+                context.console.note(&format!("{}: {failure}", home.site));
+                silent.push(failure);
+                continue;
+            }
+        };
+        let manifests = lines.iter().map(|line| shelf.aws.version(&home.site, shelf.package(), &line.name));
+        for (line, found) in lines.iter().zip(join_all(manifests).await) {
+            let digest = |content: &str| wavetrain_package::manifest::sha256(content.as_bytes()).to_string();
+            let hash = match found {
+                Ok(found) => found.map(|found| digest(&found.content)),
+                Err(failure) => {
+                    context.console.note(&format!("{} {}: {failure}", home.site, line.name));
+                    None
+                }
+            };
             rows.push(json!({
                 "site": home.site.to_string(), "version": line.name, "number": line.number, "status": line.status,
                 "default": line.is_default, "manifest_sha256": hash, "nodes": nodes(&line.name),
@@ -396,7 +416,9 @@ async fn versions(context: &Context, shelf: &Shelf) -> Result<Exit, Stop> {
             context.console.data(&columns.text(0))?;
         }
     }
-    Ok(Exit::Done)
+    let Some(failure) = silent.first() else { return Ok(Exit::Done) };
+    let what = format!("{} of {} sites did not say what they have", silent.len(), shelf.homes.len());
+    Err(Stop::new(Exit::of_class(failure.class), what).help(next_step(failure.class)))
 }
 
 async fn verify(context: &Context, shelf: &Shelf, version: &str) -> Result<Exit, Stop> {
