@@ -6,8 +6,8 @@ use super::check::impossible;
 use super::{LosesPing, Raise, WorldFile, WorldFileError, default_takes};
 use crate::agent::behaviour::{Rule, Validate};
 
-/// How versions behave that callers publish. Scripts of a zip are not run: what they do is said here, and whether they
-/// are there is read out of the zip.
+/// How versions behave that callers publish. What the scripts of a zip do is said here, and whether they are there is
+/// read out of the zip; they are run on nodes with `scripts: real` only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedFile {
