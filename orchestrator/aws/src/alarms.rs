@@ -4,7 +4,7 @@ use crate::Aws;
 use crate::classify::Effect;
 use crate::metrics;
 use crate::page::Pages;
-use crate::site::Reach;
+use crate::site::{Reach, with_reach};
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
 use aws_sdk_cloudwatch::primitives::DateTime;
@@ -35,25 +35,11 @@ impl Metrics for Aws {
         names: &[String],
         prefix: Option<&str>,
     ) -> Result<Vec<Alarm>, Failure> {
-        let reach = self.sites.reach(site).await?;
-        match all(&reach, names, prefix).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => all(&reach, names, prefix).await,
-                None => Err(failure),
-            },
-            found => found,
-        }
+        with_reach!(self, site, |reach| all(reach, names, prefix))
     }
 
     async fn changes(&self, site: &Site, alarm: &str, window: Window) -> Result<Vec<AlarmChange>, Failure> {
-        let reach = self.sites.reach(site).await?;
-        match history(&reach, alarm, window).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => history(&reach, alarm, window).await,
-                None => Err(failure),
-            },
-            found => found,
-        }
+        with_reach!(self, site, |reach| history(reach, alarm, window))
     }
 
     async fn data(
@@ -63,14 +49,7 @@ impl Metrics for Aws {
         period: Seconds,
         window: Window,
     ) -> Result<Vec<Answer>, Failure> {
-        let reach = self.sites.reach(site).await?;
-        match metrics::data(&reach, questions, period, window).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => metrics::data(&reach, questions, period, window).await,
-                None => Err(failure),
-            },
-            found => found,
-        }
+        with_reach!(self, site, |reach| metrics::data(reach, questions, period, window))
     }
 }
 

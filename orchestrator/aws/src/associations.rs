@@ -3,7 +3,7 @@
 use crate::Aws;
 use crate::classify::{Effect, nonsense};
 use crate::page::Pages;
-use crate::site::Reach;
+use crate::site::{Reach, with_reach};
 use async_trait::async_trait;
 use aws_sdk_ssm::types as ssm;
 use std::collections::HashMap;
@@ -16,24 +16,6 @@ use wavetrain_ports::failure::{Class, Failure};
 
 /// `MaxResults` of the listings.
 const PAGE: i32 = 50;
-
-/// The same call once more with a new session, if the one it had is no longer accepted.
-macro_rules! with_reach {
-    ($aws:expr, $site:expr, |$reach:ident| $call:expr) => {{
-        let reach = $aws.sites.reach($site).await?;
-        let $reach = &reach;
-        match $call.await {
-            Err(failure) => match $aws.sites.renewed($site, &reach, &failure).await {
-                Some(renewed) => {
-                    let $reach = &renewed;
-                    $call.await
-                }
-                None => Err(failure),
-            },
-            done => done,
-        }
-    }};
-}
 
 #[async_trait]
 impl Associations for Aws {

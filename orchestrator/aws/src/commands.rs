@@ -3,7 +3,7 @@
 use crate::Aws;
 use crate::classify::{Effect, nonsense};
 use crate::page::Pages;
-use crate::site::Reach;
+use crate::site::{RENEWALS, Reach, with_reach};
 use async_trait::async_trait;
 use aws_sdk_ssm::types as ssm;
 use std::collections::{BTreeMap, HashMap};
@@ -35,50 +35,32 @@ impl Distributor for Aws {
             let (operation, code) = (SEND.to_owned(), String::new());
             return Sent::Refused(Failure { class: Class::Invalid, operation, message, code });
         }
-        let reach = match self.sites.reach(site).await {
+        let mut reach = match self.sites.reach(site).await {
             Ok(reach) => reach,
             Err(failure) => return Sent::Refused(failure),
         };
-        match send(&reach, order).await {
-            Sent::Refused(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => send(&reach, order).await,
-                None => Sent::Refused(failure),
-            },
-            sent => sent,
+        for _ in 0..RENEWALS {
+            match send(&reach, order).await {
+                Sent::Refused(failure) => match self.sites.renewed(site, &reach, &failure).await {
+                    Some(renewed) => reach = renewed,
+                    None => return Sent::Refused(failure),
+                },
+                sent => return sent,
+            }
         }
+        send(&reach, order).await
     }
 
     async fn commands(&self, site: &Site, since: Timestamp, limit: usize) -> Result<Listing, Failure> {
-        let reach = self.sites.reach(site).await?;
-        match list(&reach, since, limit).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => list(&reach, since, limit).await,
-                None => Err(failure),
-            },
-            listed => listed,
-        }
+        with_reach!(self, site, |reach| list(reach, since, limit))
     }
 
     async fn invocations(&self, site: &Site, command: &CommandId) -> Result<Vec<Invocation>, Failure> {
-        let reach = self.sites.reach(site).await?;
-        match self.invocations_at(&reach, command).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => self.invocations_at(&reach, command).await,
-                None => Err(failure),
-            },
-            found => found,
-        }
+        with_reach!(self, site, |reach| self.invocations_at(reach, command))
     }
 
     async fn cancel(&self, site: &Site, command: &CommandId) -> Result<(), Failure> {
-        let reach = self.sites.reach(site).await?;
-        match cancel(&reach, command).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => cancel(&reach, command).await,
-                None => Err(failure),
-            },
-            done => done,
-        }
+        with_reach!(self, site, |reach| cancel(reach, command))
     }
 }
 

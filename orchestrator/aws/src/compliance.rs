@@ -3,7 +3,7 @@
 use crate::Aws;
 use crate::classify::{self, Effect};
 use crate::page::Pages;
-use crate::site::Reach;
+use crate::site::{Reach, with_reach};
 use async_trait::async_trait;
 use aws_sdk_ssm::error::BuildError;
 use aws_sdk_ssm::primitives::DateTime;
@@ -30,36 +30,15 @@ const ITEMS: &str = "ListComplianceItems";
 #[async_trait]
 impl ComplianceBook for Aws {
     async fn summaries(&self, site: &Site, types: &[String]) -> Result<Vec<(NodeId, Compliance)>, Failure> {
-        let reach = self.sites.reach(site).await?;
-        match summaries(&reach, types).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => summaries(&reach, types).await,
-                None => Err(failure),
-            },
-            found => found,
-        }
+        with_reach!(self, site, |reach| summaries(reach, types))
     }
 
     async fn items(&self, site: &Site, node: &NodeId, types: &[String]) -> Result<Vec<Compliance>, Failure> {
-        let reach = self.sites.reach(site).await?;
-        match items(&reach, node, types).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => items(&reach, node, types).await,
-                None => Err(failure),
-            },
-            found => found,
-        }
+        with_reach!(self, site, |reach| items(reach, node, types))
     }
 
     async fn put(&self, site: &Site, node: &NodeId, item: &Item) -> Result<(), Failure> {
-        let reach = self.sites.reach(site).await?;
-        match put(&reach, node, item).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => put(&reach, node, item).await,
-                None => Err(failure),
-            },
-            done => done,
-        }
+        with_reach!(self, site, |reach| put(reach, node, item))
     }
 }
 

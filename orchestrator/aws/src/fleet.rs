@@ -5,7 +5,7 @@ use crate::classify::Effect;
 use crate::documents;
 use crate::page::Pages;
 use crate::platform;
-use crate::site::Reach;
+use crate::site::{Reach, with_reach};
 use async_trait::async_trait;
 use aws_sdk_ssm::types::{InstanceInformation, InstanceInformationStringFilter, PingStatus};
 use std::collections::BTreeMap;
@@ -44,25 +44,11 @@ impl Fleet for Aws {
                 code: String::new(),
             });
         }
-        let reach = self.sites.reach(site).await?;
-        match nodes(&reach, index, questions).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => nodes(&reach, index, questions).await,
-                None => Err(failure),
-            },
-            found => found,
-        }
+        with_reach!(self, site, |reach| nodes(reach, index, questions))
     }
 
     async fn lost(&self, site: &Site) -> Result<Vec<(NodeId, Timestamp)>, Failure> {
-        let reach = self.sites.reach(site).await?;
-        match lost(&reach).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => lost(&reach).await,
-                None => Err(failure),
-            },
-            found => found,
-        }
+        with_reach!(self, site, |reach| lost(reach))
     }
 
     async fn package(
@@ -79,25 +65,11 @@ impl Fleet for Aws {
             wanted,
             look: look_into_files.then_some(&self.downloads),
         };
-        let reach = self.sites.reach(site).await?;
-        match package.view(&reach).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => package.view(&reach).await,
-                None => Err(failure),
-            },
-            viewed => viewed,
-        }
+        with_reach!(self, site, |reach| package.view(reach))
     }
 
     async fn check_documents(&self, site: &Site, names: &[&str]) -> Result<(), Failure> {
-        let reach = self.sites.reach(site).await?;
-        match documents::check(&reach, names).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => documents::check(&reach, names).await,
-                None => Err(failure),
-            },
-            checked => checked,
-        }
+        with_reach!(self, site, |reach| documents::check(reach, names))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::Aws;
 use crate::classify::Effect;
 use crate::page::Pages;
-use crate::site::Reach;
+use crate::site::{Reach, with_reach};
 use async_trait::async_trait;
 use aws_sdk_ssm::types::{
     AttachmentHashType, AttachmentsSource, AttachmentsSourceKey, DocumentFormat, DocumentPermissionType,
@@ -83,7 +83,7 @@ impl Registry for Aws {
 }
 
 impl Aws {
-    /// One call with the site's clients, and once more with new ones if AWS no longer takes their session.
+    /// One call with the site's clients, and again with new ones while AWS no longer takes their session.
     pub(crate) async fn at<'a, T, F>(
         &self,
         site: &Site,
@@ -93,14 +93,7 @@ impl Aws {
         F: Future<Output = Result<T, Failure>> + Send + 'a,
         T: Send,
     {
-        let reach = self.sites.reach(site).await?;
-        match call(Arc::clone(&reach)).await {
-            Err(failure) => match self.sites.renewed(site, &reach, &failure).await {
-                Some(reach) => call(reach).await,
-                None => Err(failure),
-            },
-            done => done,
-        }
+        with_reach!(self, site, |reach| call(Arc::clone(reach)))
     }
 
     async fn permit(

@@ -17,6 +17,33 @@ use wavetrain_model::fleet::Site;
 use wavetrain_model::id::AccountId;
 use wavetrain_ports::failure::{Class, Failure};
 
+/// How often one call is made again because its session ran out meanwhile. A laptop that slept, and a simulated clock that
+/// runs fast, let even a new session run out before it is used.
+pub(crate) const RENEWALS: usize = 3;
+
+/// One call with a site's clients, and again with new ones while AWS no longer takes their session: an expired session
+/// executes nothing.
+macro_rules! with_reach {
+    ($aws:expr, $site:expr, |$reach:ident| $call:expr) => {{
+        let mut current = $aws.sites.reach($site).await?;
+        let mut renewals = 0;
+        loop {
+            let $reach = &current;
+            match $call.await {
+                Err(failure) if renewals < $crate::site::RENEWALS => {
+                    match $aws.sites.renewed($site, &current, &failure).await {
+                        Some(renewed) => current = renewed,
+                        None => break Err(failure),
+                    }
+                }
+                done => break done,
+            }
+            renewals += 1;
+        }
+    }};
+}
+pub(crate) use with_reach;
+
 /// The role that a site's credentials come from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Role {

@@ -1,6 +1,7 @@
 //! Credentials and clients.
 
 use crate::fake::{Fake, hub, ok, refusal, session, spoke};
+use crate::site::RENEWALS;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
@@ -114,7 +115,18 @@ async fn a_session_that_cannot_be_replaced_is_reported_as_expired() {
     let fake = Fake::new(|_| refusal(400, "ExpiredTokenException", "expired"));
     let aws = fake.aws().await;
     assert_eq!(aws.commands(&spoke("eu-west-1"), Timestamp(0), 10).await.unwrap_err().class, Class::Expired);
-    assert_eq!(fake.calls("ListCommands").len(), 2);
+    assert_eq!(fake.calls("ListCommands").len(), 1 + RENEWALS, "it ends");
+}
+
+#[tokio::test]
+async fn a_session_that_ran_out_before_it_was_used_is_replaced_too() {
+    let refused = AtomicU32::new(0);
+    let fake = Fake::new(move |_| match refused.fetch_add(1, SeqCst) {
+        0 | 1 => refusal(400, "ExpiredTokenException", "expired"),
+        _ => ok(r#"{"Commands":[]}"#),
+    });
+    fake.aws().await.commands(&spoke("eu-west-1"), Timestamp(0), 10).await.unwrap();
+    assert_eq!((fake.calls("ListCommands").len(), fake.calls("AssumeRole").len()), (3, 3));
 }
 
 /// Stands still at a moment.
