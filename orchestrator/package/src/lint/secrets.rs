@@ -208,11 +208,6 @@ mod tests {
             assert!(secrets(text).is_empty(), "{text}");
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn texts_of_windows_tools_are_texts() {
