@@ -112,8 +112,7 @@ impl Sandbox {
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", "/root")
-            // PowerShell looks for words of all languages otherwise, and the sandbox has none.
-            .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
+            .envs(shell.environment())
             .envs(environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -48,6 +48,15 @@ impl Shell {
         }
     }
 
+    /// What it needs to run at all, beside what the agent sets.
+    pub(super) fn environment(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Sh => None,
+            // It looks for words of all languages otherwise, and the sandbox has none.
+            Self::PowerShell(_) => Some(("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")),
+        }
+    }
+
     /// The folder that must be seen in the sandbox beside what is always seen there.
     pub(super) fn home(&self) -> Option<&Path> {
         match self {
