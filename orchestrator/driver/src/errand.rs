@@ -95,7 +95,10 @@ impl Hands {
         let mut is_unclear = is_new && executions.is_empty();
         let mut commands = BTreeSet::new();
         for execution in executions.iter().filter(|execution| !execution.is_over()) {
-            let runs = cloud.execution_targets(site, id, &execution.id).await?;
+            let runs = match cloud.execution_targets(site, id, &execution.id).await {
+                Err(failure) if failure.class == Class::NotFound => break,
+                runs => runs?,
+            };
             let changing: Vec<Run> = runs.into_iter().filter(|run| !run.status.is_terminal()).collect();
             // A node without a command was away, and nothing brings it one any more.
             is_unclear |= is_new && changing.iter().any(|run| run.command.is_none());

@@ -79,7 +79,12 @@ impl Hands {
             if runs.len() as u32 >= one.nodes && runs.values().all(|run| run.status.is_terminal()) {
                 break;
             }
-            for run in cloud.execution_targets(site, &one.association, &execution.id).await? {
+            let found = match cloud.execution_targets(site, &one.association, &execution.id).await {
+                // Removed between the two calls, by our own errand perhaps: its nodes had ended.
+                Err(failure) if failure.class == Class::NotFound => break,
+                found => found?,
+            };
+            for run in found {
                 let known = runs.get(&run.node);
                 // The first outcome counts; a node that was away is met again by a later execution.
                 if known.is_none_or(|known| !known.status.is_terminal()) {

@@ -121,6 +121,9 @@ impl Associations for Aws {
     }
 
     async fn execution_targets(&self, site: &Site, id: &AssociationId, _: &str) -> Result<Vec<Run>, Failure> {
+        if let Some(class) = self.world().target_faults.pop_front() {
+            return Err(failure(class));
+        }
         let kept = self.kept(id)?;
         let Some(command) = kept.command else { return Ok(Vec::new()) };
         let rows = self.invocations(site, &command).await?;

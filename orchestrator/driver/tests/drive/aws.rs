@@ -67,6 +67,8 @@ pub(crate) struct World {
     pub(crate) delete_faults: VecDeque<Class>,
     /// The next changes of a default version are refused with these classes.
     pub(crate) default_faults: VecDeque<Class>,
+    /// How the next readings of what became of an association's nodes fail.
+    pub(crate) target_faults: VecDeque<Class>,
     /// Default version by Region, as far as it was set.
     pub(crate) defaults: BTreeMap<String, String>,
     pub(crate) calls: Vec<(Timestamp, &'static str)>,

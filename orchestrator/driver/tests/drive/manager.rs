@@ -79,6 +79,17 @@ async fn associations_bring_every_node_to_the_version_and_none_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_association_that_is_removed_while_it_is_read_holds_nothing() {
+    let stage = Stage::new(60);
+    let start = stage.plan(by_association).await;
+    stage.aws.world().target_faults.extend([Class::NotFound; 3]);
+    let finished = stage.run(start).await.expect("driven");
+    assert_eq!(finished.state.phase, Phase::Ended(Ending::Completed));
+    assert!(stage.aws.world().target_faults.is_empty(), "they were met");
+    assert_eq!(stage.versions(), [(Some(TARGET.to_owned()), 120)].into());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_association_whose_answer_was_lost_is_found_by_its_name() {
     let stage = Stage::new(60);
     let start = stage.plan(by_association).await;
