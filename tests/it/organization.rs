@@ -89,6 +89,13 @@ fn a_rollout_goes_on_with_the_accounts_that_it_began_with() {
     stage.sim.pass(JOINS_SECONDS.max(16 * SPEED));
     let shown = stage.run(&["plan", "plan.yaml", "--output", "json"]);
     assert!(shown.stdout.contains("999900001111"), "it has joined by now: {}", shown.stdout);
+    let another =
+        "organization: { units: [ou-ab12-production], exclude: [\"888899990000\", \"777788889999\"] }";
+    let asked = "organization: { units: [ou-ab12-production], exclude: [\"888899990000\"] }";
+    let plan = PLAN.replace("bake: 5m }, {", "bake: 3h }, {");
+    stage.write("plan.yaml", &plan.replace(asked, another));
+    stage.apply().ended_with(7).says("another plan file");
+    stage.write("plan.yaml", &plan);
     stage.apply().ended_with(0);
     assert_eq!(upgraded(&stage), accounts(&["444455556666", "777788889999"]));
 }
@@ -122,6 +129,9 @@ fn what_stands_in_the_way_of_knowing_the_accounts_is_said() {
     let none = PLAN.replace("\"888899990000\"", "\"888899990000\", \"444455556666\", \"777788889999\"");
     empty.write("plan.yaml", &none);
     empty.run(&["plan", "plan.yaml"]).ended_with(7).says("no active account is left");
+    let elsewhere = "percent: 50, where: { accounts: [\"888899990000\"] }, bake: 5m";
+    empty.write("plan.yaml", &PLAN.replace("percent: 50, bake: 5m", elsewhere));
+    empty.run(&["plan", "plan.yaml"]).ended_with(7).says("which the fleet does not have");
     // Nothing of it is needed to check the file.
     empty.run(&["validate", "plan.yaml"]).ended_with(0);
 

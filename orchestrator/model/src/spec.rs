@@ -240,6 +240,9 @@ pub struct Organization {
     pub units: Vec<String>,
     /// Accounts that are left out.
     pub exclude: Vec<AccountId>,
+    /// The accounts that the file lists, once those of the organization stand beside them; None before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Vec<AccountId>>,
 }
 
 /// One wave.

@@ -243,10 +243,8 @@ fn is_of_this_file(
 fn asks_the_same(frozen: &Rollout, now: &Rollout) -> bool {
     let bare = |spec: &Rollout| Rollout { packs: Vec::new(), guardrails: Vec::new(), ..spec.clone() };
     let mut now = bare(now);
-    if let Some(organization) = &now.fleet.organization {
-        now.fleet.accounts.retain(|account| !organization.exclude.contains(account));
-        let found = frozen.fleet.accounts.iter().skip(now.fleet.accounts.len());
-        now.fleet.accounts.extend(found.cloned());
+    if let Some(organization) = &mut now.fleet.organization {
+        organization.listed = Some(std::mem::replace(&mut now.fleet.accounts, frozen.fleet.accounts.clone()));
     }
     bare(frozen) == now
 }

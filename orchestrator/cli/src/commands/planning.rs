@@ -75,7 +75,20 @@ pub async fn resolved(
     }
     let counted = crate::print::table::counted(accounts.len() as u64, "account");
     context.console.note(&format!("{counted}, with those of {units}"));
-    spec.fleet.accounts = accounts;
+    let within = spec.waves.iter().map(|wave| &wave.within).chain(spec.gates.iter().map(|gate| &gate.within));
+    if let Some(other) = within.flat_map(|within| &within.accounts).find(|named| !accounts.contains(named)) {
+        return Err(Stop::new(
+            Exit::Refused,
+            format!("`where` names account {other}, which the fleet does not have"),
+        )
+        .help(
+            "a wave or gate of no account would pass without a word: correct the account, or delete it there",
+        ));
+    }
+    let listed = std::mem::replace(&mut spec.fleet.accounts, accounts);
+    if let Some(organization) = &mut spec.fleet.organization {
+        organization.listed = Some(listed);
+    }
     Ok(spec)
 }
 

@@ -82,7 +82,7 @@ pub fn check(written: Option<Placed<file::Fleet>>, problems: &mut Problems) -> O
 fn organization(written: file::Organization, problems: &mut Problems) -> Option<Organization> {
     let units = written.units.map(|units| distinct(units.value.0, problems));
     let exclude = written.exclude.map(|accounts| account_ids(accounts.value.0, problems));
-    Some(Organization { units: units?, exclude: exclude.unwrap_or_default() })
+    Some(Organization { units: units?, exclude: exclude.unwrap_or_default(), listed: None })
 }
 
 /// Account ids without repeats.
