@@ -67,6 +67,21 @@ fn scripts_cannot_change_the_machine_whoever_tries_them() {
 }
 
 #[test]
+fn a_link_that_a_script_leaves_where_the_sandbox_mounts_is_not_followed() {
+    if let Some(reason) = trial::missing() {
+        skipped(&reason);
+        return;
+    }
+    let (dir, package) = package_that("ln -sfn /tmp /.old\n");
+    let trials = trial::run("hostile", &package, None, None, 60).unwrap();
+    assert!(trials[0].steps.len() > 1, "{trials:#?}");
+    for step in &trials[0].steps {
+        assert_eq!(step.problem, None, "{step:#?}");
+    }
+    drop(dir);
+}
+
+#[test]
 fn a_script_that_never_stops_talking_is_read_to_its_end_and_forgotten() {
     if let Some(problems) = fresh_install("head -c 300000000 /dev/zero\nexit 0\n") {
         assert!(problems.is_empty(), "{problems:?}");
@@ -99,7 +114,13 @@ fn scripts_for_windows_are_run_where_powershell_is() {
     std::fs::create_dir(dir.path().join("windows")).unwrap();
     let says = "[ \"$0\" = \"$BWS_ACTION_NAME.ps1\" ] && [ \"$BWS_PLATFORM_FAMILY\" = windows ] || exit 9\n";
     for (script, text) in [
-        ("install.ps1", "touch /opt/desk\n"),
+        (
+            "install.ps1",
+            "mount -o remount,bind,rw /.shell 2>/dev/null && exit 10\n\
+             unshare -Um mount -o remount,bind,rw /.shell 2>/dev/null && exit 11\n\
+             (: >>/.shell/pwsh) 2>/dev/null && exit 12\n\
+             umount -l /dev /.shell 2>/dev/null && exit 13\ntouch /opt/desk\n",
+        ),
         ("uninstall.ps1", "rm -f /opt/desk\n"),
         ("validate.ps1", "[ -e /opt/desk ]\n"),
     ] {

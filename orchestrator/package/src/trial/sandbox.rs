@@ -25,7 +25,8 @@ const NOBODY: u32 = 65_534;
 pub const PACKAGES: &str = "var/lib/amazon/ssm/packages";
 
 /// Names at the top that [`SETUP`] makes.
-const MOUNTED: [&str; 10] = ["bin", "dev", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "usr", ".old"];
+const MOUNTED: [&str; 11] =
+    ["bin", "dev", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "usr", ".old", ".shell"];
 
 /// Files of the machine that programs need, and that say nothing about it.
 const COPIED: [&str; 3] = ["etc/ld.so.cache", "etc/os-release", "etc/nsswitch.conf"];

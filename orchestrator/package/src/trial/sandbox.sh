@@ -1,7 +1,14 @@
 # Runs one script in a root of its own: private mounts, processes and network; nothing of the machine but its programs,
 # and those only to be read. Arguments: folder of the sandbox, folder of the script (in the sandbox), seconds, a folder
-# that is seen too (or nothing), and what is run.
+# that is seen at /.shell too (or nothing), and what is run.
 set -eu
+
+# A folder of the root, for a mount. A script before this one may have left a link there, which is not followed.
+place() {
+    [ ! -L "$1" ] || rm "$1"
+    mkdir -p "$1"
+}
+
 cd "$1"
 mount --bind root root
 cd root
@@ -11,7 +18,7 @@ for part in usr bin sbin lib lib32 lib64 libx32; do
         [ -L "$part" ] || cp -P "/$part" "$part"
         continue
     fi
-    mkdir -p "$part"
+    place "$part"
     if [ "$part" = usr ] && mkdir -p ../upper ../work &&
         (cd .. && mount -t overlay overlay -o lowerdir=/usr,upperdir=upper,workdir=work root/usr) 2>/dev/null; then
         continue
@@ -20,11 +27,13 @@ for part in usr bin sbin lib lib32 lib64 libx32; do
     mount -o remount,bind,ro "$part"
 done
 if [ -n "$4" ]; then
-    mkdir -p ".$4"
-    mount --rbind "$4" ".$4"
-    mount -o remount,bind,ro ".$4"
+    place .shell
+    mount --rbind "$4" .shell
+    mount -o remount,bind,ro .shell
 fi
-mkdir -p dev proc .old
+place dev
+place proc
+place .old
 # Not sticky: the machine may forbid to open what others own in a folder for everybody.
 mount -t tmpfs -o size=1m,mode=755 tmpfs dev
 for device in null zero full random urandom; do
@@ -39,4 +48,5 @@ rmdir /.old
 cd "$2"
 seconds=$3
 shift 4
-exec timeout -s KILL "$seconds" "$@"
+# Without this capability no mount can be changed: what is to be read only stays so, for namespaces made by the script too.
+exec setpriv --inh-caps=-sys_admin --bounding-set=-sys_admin timeout -s KILL "$seconds" "$@"

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-/// A shell of the machine, as it is seen in a sandbox.
+/// Where [`Shell::home`] is seen in a sandbox.
+const PLACE: &str = "/.shell";
+
+/// A shell of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shell {
     /// `sh`, for Linux.
@@ -41,6 +44,8 @@ impl Shell {
         match self {
             Self::Sh => vec!["sh".to_owned(), script.to_owned()],
             Self::PowerShell(program) => {
+                let name = program.file_name().filter(|_| self.home().is_some());
+                let program = name.map_or_else(|| program.clone(), |name| Path::new(PLACE).join(name));
                 let program = program.display().to_string();
                 let options = ["-NoLogo", "-NoProfile", "-NonInteractive", "-File", script];
                 std::iter::once(program).chain(options.map(str::to_owned)).collect()
@@ -57,7 +62,7 @@ impl Shell {
         }
     }
 
-    /// The folder that must be seen in the sandbox beside what is always seen there.
+    /// The folder of the machine that must be seen in the sandbox beside what is always seen there.
     pub(super) fn home(&self) -> Option<&Path> {
         match self {
             Self::Sh => None,
