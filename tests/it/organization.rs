@@ -119,6 +119,31 @@ fn an_account_that_joined_is_shared_with_by_the_same_command() {
 }
 
 #[test]
+fn a_guardrail_about_accounts_is_asked_when_those_of_the_organization_are_known() {
+    let stage = stage("[]");
+    let rule = |require: &str| {
+        format!(
+            "apiVersion: wavetrain/v1\nguardrails:\n  - {{ name: whose, when: [validate], require: '{require}', message: ours }}\n"
+        )
+    };
+    stage.write("of.yaml", &rule("\"444455556666\" in accounts"));
+    stage.write("not-of.yaml", &rule("!(\"444455556666\" in accounts)"));
+    for file in ["of.yaml", "not-of.yaml"] {
+        let validated = stage.run(&["validate", "plan.yaml", "--guardrails", file]).ended_with(0);
+        validated.says("not asked yet: guardrail whose");
+        let command = ["validate", "plan.yaml", "--guardrails", file, "--output", "json"];
+        assert_eq!(stage.run(&command).ended_with(0).json()["guardrails"][0]["decision"], "later");
+    }
+    stage.run(&["plan", "plan.yaml", "--guardrails", "of.yaml"]).ended_with(0);
+    stage
+        .run(&["plan", "plan.yaml", "--guardrails", "not-of.yaml"])
+        .ended_with(8)
+        .says("guardrail whose: ours");
+    let apply = ["apply", "plan.yaml", "--yes", "--guardrails", "not-of.yaml"];
+    stage.run(&apply).ended_with(8).says("guardrail whose: ours");
+}
+
+#[test]
 fn what_stands_in_the_way_of_knowing_the_accounts_is_said() {
     let denied = stage("[{ operations: [ListAccountsForParent], deny: true }]");
     denied.run(&["plan", "plan.yaml"]).ended_with(8).says("delegated administrators");

@@ -62,16 +62,14 @@ pub async fn apply(context: &Context, args: Apply) -> Result<Exit, Stop> {
         _ => None,
     };
     let is_new = start.is_none();
-    if is_new {
-        // Only before the start: a rollout that is under way must be able to go on, above all backwards.
-        guardrails::hold_against(context, &guardrails, Known::File(&spec), time.now())?;
-    }
     let id = start.unwrap_or_else(|| RolloutId::new(uuid::Uuid::now_v7().to_string()));
     let aws = planning::aws(&session(&id), &time).await?;
     metrics.count_calls(&spec.name, calls_of(&aws));
     let cloud: Arc<dyn Cloud> = Arc::clone(&aws) as Arc<dyn Cloud>;
     let start = if is_new {
         let spec = planning::resolved(context, spec, aws.as_ref()).await?;
+        // Only before the start: a rollout that is under way must be able to go on, above all backwards.
+        guardrails::hold_against(context, &guardrails, Known::File(&spec), time.now())?;
         let plan = planning::plan(context, &spec, &cloud, Some(store.as_ref()), &time).await?;
         let plan = planner::guarded(plan, guardrails.clone());
         guardrails::hold_against(context, &guardrails, Known::Plan(&plan), time.now())?;

@@ -59,8 +59,16 @@ pub async fn validate(
     for (what, used) in rollout.packs.iter().map(|used| ("uses", used)).chain(guards(&outcome.guardrails)) {
         let _ = write!(said, "\n  {what} {} (sha256 {})", used.path, used.digest);
     }
+    let known = Known::File(&rollout);
+    for guardrail in guardrails::later(&outcome.guardrails, known) {
+        let _ = write!(
+            said,
+            "\n  not asked yet: guardrail {}, about accounts that `plan` finds in the organization",
+            guardrail.name
+        );
+    }
     context.console.note(&said);
-    guardrails::hold_against(context, &outcome.guardrails, Known::File(&rollout), now)?;
+    guardrails::hold_against(context, &outcome.guardrails, known, now)?;
     Ok(Exit::Done)
 }
 

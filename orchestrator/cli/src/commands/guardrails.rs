@@ -4,23 +4,33 @@ use super::context::Context;
 use crate::exit::{Exit, Stop};
 use serde_json::{Value, json};
 use std::fmt::Write;
-use wavetrain_engine::guardrail::{Judged, Known, ask};
+use wavetrain_engine::guardrail::{Judged, Known, ask, is_answerable};
 use wavetrain_model::guardrail::{Decision, Guardrail, Moment};
 use wavetrain_model::time::Timestamp;
 
-/// What those guardrails say that are asked at this moment.
-fn judged<'a>(
-    guardrails: &'a [Guardrail],
-    known: Known<'a>,
-    now: Timestamp,
-) -> impl Iterator<Item = (&'a Guardrail, Judged)> {
+/// Those guardrails that are asked at this moment.
+fn asked<'a>(guardrails: &'a [Guardrail], known: Known<'a>) -> impl Iterator<Item = &'a Guardrail> {
     let moment = match known {
         Known::File(_) => Moment::Validate,
         Known::Plan(_) => Moment::Start,
         Known::Wave(..) => Moment::Wave,
     };
-    let asked = guardrails.iter().filter(move |guardrail| guardrail.is_asked(moment));
-    asked.map(move |guardrail| (guardrail, ask(guardrail, known, now)))
+    guardrails.iter().filter(move |guardrail| guardrail.is_asked(moment))
+}
+
+/// What those say that can be asked now.
+fn judged<'a>(
+    guardrails: &'a [Guardrail],
+    known: Known<'a>,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a Guardrail, Judged)> {
+    let answerable = asked(guardrails, known).filter(move |guardrail| is_answerable(guardrail, known));
+    answerable.map(move |guardrail| (guardrail, ask(guardrail, known, now)))
+}
+
+/// Those that can only be asked later, when more is known than the plan file.
+pub fn later<'a>(guardrails: &'a [Guardrail], known: Known<'a>) -> impl Iterator<Item = &'a Guardrail> {
+    asked(guardrails, known).filter(move |guardrail| !is_answerable(guardrail, known))
 }
 
 /// Says what guardrails have to say. One that denies ends the command: the policy does not allow this.
@@ -74,6 +84,9 @@ pub fn document(guardrails: &[Guardrail], known: Known<'_>, now: Timestamp) -> (
             "values": values,
             "sentence": sentence,
         }));
+    }
+    for Guardrail { name, file, require, .. } in later(guardrails, known) {
+        list.push(json!({ "name": name, "file": file, "decision": "later", "require": require }));
     }
     (Value::Array(list), is_denied)
 }

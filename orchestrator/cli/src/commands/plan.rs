@@ -68,10 +68,10 @@ pub async fn explain_node(
 async fn planned(context: &Context, file: &Path, guardrails: &[PathBuf]) -> Result<Plan, Stop> {
     let time = context.time().await?;
     let files::Checked { rollout, guardrails } = files::checked(context, file, guardrails, time.now())?;
-    guardrails::hold_against(context, &guardrails, Known::File(&rollout), time.now())?;
     let store = context.store_to_look_at()?;
     let aws = planning::aws("wavetrain-plan", &time).await?;
     let rollout = planning::resolved(context, rollout, aws.as_ref()).await?;
+    guardrails::hold_against(context, &guardrails, Known::File(&rollout), time.now())?;
     let cloud: Arc<dyn Cloud> = aws;
     let plan = planning::plan(context, &rollout, &cloud, store.as_deref(), &time).await?;
     let plan = planner::guarded(plan, guardrails);

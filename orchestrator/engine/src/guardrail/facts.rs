@@ -12,6 +12,9 @@ use wavetrain_model::spec::{Check, Gate, Reaction, Rollout, Take};
 use wavetrain_model::state::{State, WavePhase};
 use wavetrain_model::time::Timestamp;
 
+/// The name of the accounts of the fleet.
+pub(super) const ACCOUNTS: &str = "accounts";
+
 pub(super) type Facts = Vec<(&'static str, Fact)>;
 
 /// What a guardrail is told.
@@ -24,7 +27,7 @@ pub(super) fn facts(guardrail: &Guardrail, known: Known<'_>, now: Timestamp) -> 
     let mut facts = vec![
         ("plan", about_plan(spec, plan)),
         ("now", about_now(guardrail, now)),
-        ("accounts", texts(spec.fleet.accounts.iter().map(ToString::to_string).collect())),
+        (ACCOUNTS, texts(spec.fleet.accounts.iter().map(ToString::to_string).collect())),
         ("regions", texts(spec.fleet.regions.iter().map(ToString::to_string).collect())),
     ];
     match known {

@@ -8,11 +8,11 @@ mod words;
 
 pub(crate) use self::words::{is_awaiting, question, said};
 
-use self::facts::{Facts, facts, values};
+use self::facts::{ACCOUNTS, Facts, facts, values};
 use self::words::Count;
 use crate::planner::digest_of;
 use wavetrain_model::event::Event;
-use wavetrain_model::expression::{Expression, Given};
+use wavetrain_model::expression::{Error, Expression, Given};
 use wavetrain_model::guardrail::{Decision, Effect, Guardrail, Moment};
 use wavetrain_model::hold::{Hold, Kind};
 use wavetrain_model::id::{Digest, WaveIndex};
@@ -44,6 +44,18 @@ pub enum Known<'a> {
     Plan(&'a Plan),
     /// A wave that is about to open.
     Wave(&'a Plan, &'a State, WaveIndex),
+}
+
+/// Whether everything is known that a guardrail asks for. Of a plan file alone, the accounts of an organization are not.
+pub fn is_answerable(guardrail: &Guardrail, known: Known<'_>) -> bool {
+    let Known::File(spec) = known else { return true };
+    let is_unresolved = spec.fleet.organization.as_ref().is_some_and(|units| units.listed.is_none());
+    if !is_unresolved {
+        return true;
+    }
+    let mut variables = Moment::Validate.variables().to_vec();
+    variables.retain(|variable| *variable != ACCOUNTS);
+    !matches!(Expression::parse(&guardrail.require, &variables), Err(Error::Unknown(name)) if name == ACCOUNTS)
 }
 
 /// Asks a guardrail.
