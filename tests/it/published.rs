@@ -216,14 +216,20 @@ fn what_would_stop_half_of_the_regions_stops_all_of_them() {
 fn what_lint_refuses_is_published_only_by_whoever_says_so() {
     let stage = stage();
     stage.write("linux/uninstall.sh", "rm -rf /opt/tool-1.0.0\n");
-    let accept = "  accept: [{ code: L0305, reason: tests }]\n";
+    stage.write("linux/tool.yaml", "api_key: 0123456789abcdef0123456789abcdef\n");
+    let accept =
+        "  accept: [{ code: L0305, reason: tests }, { code: L0501, file: linux/tool.yaml, reason: tests }]\n";
     stage.write("package.yaml", &(RECIPE.replace("VERSION", "1.0.0-1") + accept));
     stage.run(&["package", "build", ".", "--out", "dist/1.0.0-1"]).ended_with(0);
     publish(&stage, "1.0.0-1").ended_with(3).says("--accept CODE");
     assert!(stage.sim.calls("CreateDocument").is_empty());
     let mut accepted = publish_args("dist/1.0.0-1");
-    accepted.extend(["--accept", "l0305"]);
-    stage.run(&accepted).ended_with(0);
+    accepted.extend(["--accept", "l0305", "--accept"]);
+    let and = |secret| [&accepted[..], &[secret]].concat();
+    stage.run(&and("L0501")).ended_with(2).says("a secret is accepted in one file");
+    stage.run(&and("L0501=install.sh")).ended_with(3).says("lint found L0501; nothing was published");
+    assert!(stage.sim.calls("CreateDocument").is_empty());
+    stage.run(&and("L0501=tool.yaml")).ended_with(0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod package;
 mod published;
 
 pub use package::Package;
-pub use published::{Homes, Published};
+pub use published::{Accepted, Homes, Published};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;

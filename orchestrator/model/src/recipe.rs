@@ -74,6 +74,11 @@ pub struct Machine {
     pub span: Span,
 }
 
+/// Whether a finding of this code can only be accepted file by file: those about secrets.
+pub fn is_of_one_file(code: &str) -> bool {
+    code.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("L05"))
+}
+
 /// A finding that is meant to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
@@ -83,6 +88,6 @@ pub struct Accepted {
     pub span: Span,
     /// Why.
     pub reason: String,
-    /// The one file, by the end of its path; None: everywhere.
+    /// The one file, by the end of its path, which no other finding of the code has; None: everywhere.
     pub file: Option<String>,
 }

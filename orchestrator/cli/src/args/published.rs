@@ -3,6 +3,8 @@
 use super::Format;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+use std::str::FromStr;
+use wavetrain_model::recipe::is_of_one_file;
 
 /// Where documents of a package are.
 #[derive(Debug, Args)]
@@ -21,6 +23,31 @@ pub struct Homes {
     pub output: Format,
 }
 
+/// A finding that does not stop a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its code, in letters of any case.
+    pub code: String,
+    /// The one file that may have it, by the end of its path; None: everywhere.
+    pub file: Option<String>,
+}
+
+impl FromStr for Accepted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (code, file) = match text.split_once('=') {
+            Some((_, "")) => return Err("there is no file behind the `=`".to_owned()),
+            Some((code, file)) => (code, Some(file.to_owned())),
+            None => (text, None),
+        };
+        if file.is_none() && is_of_one_file(code) {
+            return Err(format!("a secret is accepted in one file: {code}=linux.zip/settings.conf"));
+        }
+        Ok(Self { code: code.to_owned(), file })
+    }
+}
+
 /// Publish packages, and keep what is published in order.
 #[derive(Debug, Subcommand)]
 pub enum Published {
@@ -34,9 +61,10 @@ pub enum Published {
         /// Folder in the bucket.
         #[arg(long, value_name = "PREFIX", default_value = "wavetrain")]
         prefix: String,
-        /// A finding of `package lint` that does not stop it, such as L0305; can be given several times.
-        #[arg(long, value_name = "CODE")]
-        accept: Vec<String>,
+        /// A finding of `package lint` that does not stop it, such as L0305; one about secrets in one file only, as in
+        /// L0501=linux.zip/settings.conf. Can be given several times.
+        #[arg(long, value_name = "CODE[=FILE]")]
+        accept: Vec<Accepted>,
         /// Make it the default version too. Nodes that install without naming a version get that one.
         #[arg(long)]
         default: bool,

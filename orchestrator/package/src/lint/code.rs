@@ -20,6 +20,10 @@ codes! {
     "`accept` names a finding that this package does not have, or that does not exist. Delete the entry, so that the \
      finding is seen when it comes."
 
+    ACCEPTED_SEVERAL "L0002" Warning
+    "`accept` names a file by an end of its path that several files with the finding have. None of them is accepted: what \
+     is meant to be in one file may be a mistake in the other."
+
     // L01: what lies where
     MISSING_SCRIPT "L0101" Error
     "The agent needs an install and an uninstall script at the top of every zip: `install.sh` and `uninstall.sh` for Linux, \

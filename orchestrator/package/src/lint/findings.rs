@@ -49,10 +49,11 @@ impl Findings {
         })
     }
 
-    /// Whether a code was found: in one file, by the end of its path, or anywhere.
-    pub fn has(&self, code: &str, file: Option<&str>) -> bool {
+    /// Paths of the files in which a code was found: of all, or of those whose path has this end.
+    pub fn paths(&self, code: &str, file: Option<&str>) -> Vec<&str> {
         let meant = self.reports.values().filter(|report| is_of(report, file));
-        meant.flat_map(|report| &report.diagnostics).any(|found| found.code == code)
+        let having = meant.filter(|report| report.diagnostics.iter().any(|found| found.code == code));
+        having.map(|report| report.path.as_str()).collect()
     }
 
     /// Takes away what was accepted.

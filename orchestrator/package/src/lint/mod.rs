@@ -100,14 +100,29 @@ fn platforms_of<'m>(manifest: &'m Manifest, file: &str) -> impl Iterator<Item = 
 fn accept(package: &Package, findings: &mut Findings) {
     for accepted in package.recipe.iter().flat_map(|recipe| &recipe.accept) {
         let file = accepted.file.as_deref();
-        if findings.has(&accepted.code, file) {
-            findings.remove(&accepted.code, file);
-            continue;
-        }
         let place = file.map(|file| format!(" in {file}")).unwrap_or_default();
-        let message = format!("{} was not found{place}, so there is nothing to accept", accepted.code);
-        let help = "delete this entry";
-        findings.package(code::ACCEPTED_NOTHING, Some(accepted.span), message, help, &package.report);
+        let paths = findings.paths(&accepted.code, file);
+        let (found, message, help) = match (&paths[..], file) {
+            ([], _) => {
+                let message =
+                    format!("{} was not found{place}, so there is nothing to accept", accepted.code);
+                (code::ACCEPTED_NOTHING, message, "delete this entry")
+            }
+            ([one, other, ..], Some(file)) => {
+                let message =
+                    format!("{} was found in {one}, {other}: `{file}` is the end of both", accepted.code);
+                (
+                    code::ACCEPTED_SEVERAL,
+                    message,
+                    "write more of the path, and an entry for each file that is meant",
+                )
+            }
+            ([_, ..], _) => {
+                findings.remove(&accepted.code, file);
+                continue;
+            }
+        };
+        findings.package(found, Some(accepted.span), message, help, &package.report);
     }
 }
 

@@ -62,6 +62,26 @@ pub const CASES: &[Case] = &[
             Remove("linux/validate.sh"),
         ],
     ),
+    case(
+        "L0002",
+        &[
+            Write("linux/payload/tool.yaml", "api_key: 0123456789abcdef0123456789abcdef\n"),
+            Write("windows/payload/tool.yaml", "api_key: 0123456789abcdef0123456789abcdef\n"),
+            Replace(
+                YAML,
+                "  # fleet:",
+                "  accept: [{ code: L0501, file: tool.yaml, reason: made up }]\n  # fleet:",
+            ),
+        ],
+        &[
+            Write("linux/payload/tool.yaml", "api_key: 0123456789abcdef0123456789abcdef\n"),
+            Replace(
+                YAML,
+                "  # fleet:",
+                "  accept: [{ code: L0501, file: tool.yaml, reason: made up }]\n  # fleet:",
+            ),
+        ],
+    ),
     case("L0101", &[Remove(UNINSTALL)], &[Remove("linux/update.sh")]),
     case(
         "L0102",

@@ -6,7 +6,7 @@ use crate::file;
 use crate::problem::{Problems, quoted};
 use crate::shape::Placed;
 use std::collections::BTreeMap;
-use wavetrain_model::recipe::{Accepted, Machine, Recipe, Serves, Zip};
+use wavetrain_model::recipe::{Accepted, Machine, Recipe, Serves, Zip, is_of_one_file};
 
 /// The checked package; None when anything refuses the file.
 pub fn check(file: file::PackageFile, problems: &mut Problems) -> Option<Recipe> {
@@ -95,15 +95,12 @@ fn machine(Placed { value: written, span }: Placed<file::Machine>) -> Option<Mac
     })
 }
 
-/// Beginning of the codes about secrets.
-const SECRETS: &str = "L05";
-
 fn accepted(written: impl Iterator<Item = Placed<file::Accepted>>, problems: &mut Problems) -> Vec<Accepted> {
     let mut kept: Vec<Accepted> = Vec::new();
     for Placed { value, .. } in written {
         let (Some(code), Some(reason)) = (value.code, value.reason) else { continue };
         let file = value.file.map(|file| file.value.text);
-        if !value.given.has("file") && code.value.text.starts_with(SECRETS) {
+        if !value.given.has("file") && is_of_one_file(&code.value.text) {
             let message = format!("{} is accepted for the whole package", quoted(&code.value.text));
             let help = "name the one file that may have it: `file: linux/settings.conf`";
             problems.error(code::FINDING_FILE, code.span, message, help);

@@ -2,10 +2,11 @@
 
 use super::super::context::Context;
 use super::{open, show};
-use crate::args::Format;
+use crate::args::{Accepted, Format};
 use crate::exit::{Exit, Stop, chain};
 use crate::print::{JSON_VERSION, table::counted};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 use wavetrain_model::diagnostic::{Report, Severity};
 use wavetrain_package::folder::{self, Package};
@@ -60,24 +61,42 @@ pub fn must_be_clean(context: &Context, package: &Package) -> Result<(), Stop> {
 
 /// The same for a build, which whoever built it may have made by hand; what is accepted is shown and does not stop it. What
 /// its package.yaml accepted is not known any more.
-pub fn must_be_publishable(context: &Context, path: &Path, accept: &[String]) -> Result<(), Stop> {
+pub fn must_be_publishable(context: &Context, path: &Path, accept: &[Accepted]) -> Result<(), Stop> {
     let reports = found(&open(context, path)?, None)?;
-    let is_accepted = |code: &str| accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(code));
     for report in &reports {
         show(context, report);
     }
-    let all = reports.iter().flat_map(|report| &report.diagnostics);
-    let mut errors: Vec<&str> =
-        all.filter(|one| one.severity == Severity::Error).map(|one| one.code.as_str()).collect();
-    errors.retain(|code| !is_accepted(code));
-    errors.sort_unstable();
-    errors.dedup();
-    if errors.is_empty() {
+    let errors: BTreeSet<(&str, &str)> = errors(&reports).collect();
+    let left: BTreeSet<&str> = errors
+        .iter()
+        .filter(|error| !accept.iter().any(|accepted| accepted.is_of(error, &errors)))
+        .map(|(_, code)| *code)
+        .collect();
+    if left.is_empty() {
         return Ok(());
     }
-    let what = format!("lint found {}; nothing was published", errors.join(", "));
-    Err(Stop::new(Exit::InvalidFile, what)
-        .help("`wavetrain explain code L…` says why; --accept CODE publishes it all the same"))
+    let left: Vec<&str> = left.into_iter().collect();
+    let what = format!("lint found {}; nothing was published", left.join(", "));
+    Err(Stop::new(Exit::InvalidFile, what).help(
+        "`wavetrain explain code L…` says why; --accept CODE publishes it all the same, --accept CODE=FILE in one file",
+    ))
+}
+
+/// Path and code of every error.
+fn errors(reports: &[Report]) -> impl Iterator<Item = (&str, &str)> {
+    reports.iter().flat_map(|report| {
+        let errors = report.diagnostics.iter().filter(|one| one.severity == Severity::Error);
+        errors.map(|one| (report.path.as_str(), one.code.as_str()))
+    })
+}
+
+impl Accepted {
+    /// Whether it means this error; one that is named by an end that several paths have is not meant.
+    fn is_of(&self, (path, code): &(&str, &str), errors: &BTreeSet<(&str, &str)>) -> bool {
+        let is_named = |path: &str| self.file.as_ref().is_none_or(|file| Path::new(path).ends_with(file));
+        let named = errors.iter().filter(|(path, other)| other == code && is_named(path));
+        self.code.eq_ignore_ascii_case(code) && is_named(path) && (self.file.is_none() || named.count() == 1)
+    }
 }
 
 fn found(package: &Package, version_name: Option<&str>) -> Result<Vec<Report>, Stop> {
