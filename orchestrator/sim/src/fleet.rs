@@ -258,15 +258,33 @@ impl Node {
         })
     }
 
-    /// What callers have published by now of what was installed at the start counts as installed through Distributor.
-    pub fn install_published(&self, agent: &mut Agent, traits: &NodeTraits, catalogue: &Catalogue) {
-        for found in &self.preinstalled {
-            if catalogue.declared(&found.product).is_none()
-                && let Some(package) = catalogue.had_in(&traits.region, &traits.account, &found.product)
-            {
-                install_from(agent, package, found, traits);
-            }
+    /// Products that were installed at the start.
+    pub fn products(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.preinstalled.iter().map(|found| &found.product)
+    }
+
+    /// A product of the start counts as installed through Distributor, if callers have published its version by now and nobody
+    /// has installed another one. The agent's name for it; None: not yet.
+    pub fn install_published(
+        &self,
+        product: &str,
+        agent: &mut Agent,
+        traits: &NodeTraits,
+        catalogue: &Catalogue,
+    ) -> Option<String> {
+        let found = self.preinstalled.iter().find(|found| *found.product == *product)?;
+        if let Some(declared) = catalogue.declared(product) {
+            return Some(declared.name_for(&traits.account, &traits.region));
         }
+        let package = catalogue.had_in(&traits.region, &traits.account, product)?;
+        let key = package.name_for(&traits.account, &traits.region);
+        let mut versions = package.versions.iter().filter(|version| version.name == found.version);
+        let is_there = versions.any(|version| version.fetched_by(package, traits).payload.is_ok());
+        if !is_there || agent.packages.contains_key(&key) {
+            return None;
+        }
+        install_from(agent, package, found, traits);
+        Some(key)
     }
 
     /// Puts the agent's files back.

@@ -74,8 +74,8 @@ pub trait Scripts: Send + fmt::Debug {
 pub(crate) struct Real {
     scripts: Box<dyn Scripts>,
     bytes: Option<Arc<dyn Bytes>>,
-    /// Nodes whose disk holds what they had when the world began.
-    pub(crate) prepared: BTreeSet<u32>,
+    /// Nodes, and products whose version of the start is on their disk.
+    pub(crate) prepared: BTreeSet<(u32, Arc<str>)>,
 }
 
 impl Real {
@@ -101,15 +101,14 @@ pub(crate) struct Disk<'a> {
 }
 
 impl Disk<'_> {
-    /// Installs what an agent has noted as installed.
-    pub(crate) fn prepare(&mut self, agent: &Agent) {
-        for (key, local) in &agent.packages {
-            let Some(version) = local.state.installed_version(false) else { continue };
-            let Some(payload) = local.directories.get(version) else { continue };
-            // Where it fails the node simply has nothing, as its probe will say.
-            if self.unpack(key, version, payload).is_ok() {
-                self.run(key, version, Script::Install, "");
-            }
+    /// Installs what an agent has noted as installed of a package.
+    pub(crate) fn prepare(&mut self, agent: &Agent, key: &str) {
+        let Some(local) = agent.packages.get(key) else { return };
+        let Some(version) = local.state.installed_version(false) else { return };
+        let Some(payload) = local.directories.get(version) else { return };
+        // Where it fails the node simply has nothing, as its probe will say.
+        if self.unpack(key, version, payload).is_ok() {
+            self.run(key, version, Script::Install, "");
         }
     }
 

@@ -212,20 +212,24 @@ impl World {
         self.real.is_some() && self.fleet.nodes[index as usize].group.runs_scripts
     }
 
-    /// Installs on the disk of a node that runs scripts what it has had since before the world began.
+    /// Installs on the disk of a node that runs scripts what it has had since before the world began; what callers still have to
+    /// publish, once they have.
     fn prepare(&mut self, index: NodeIndex) {
         if !self.runs_scripts(index) {
             return;
         }
         let Some(real) = self.real.as_mut() else { return };
-        if !real.prepared.insert(index) {
-            return;
-        }
         let node = &mut self.fleet.nodes[index as usize];
+        let is_missing = |product: &&Arc<str>| !real.prepared.contains(&(index, Arc::clone(product)));
+        let missing: Vec<Arc<str>> = node.products().filter(is_missing).cloned().collect();
         let traits = node.traits(&self.fleet.sites[node.site as usize]);
         let mut agent = node.take_agent(&traits, &self.catalogue);
-        node.install_published(&mut agent, &traits, &self.catalogue);
-        real.disk(&traits, "").prepare(&agent);
+        for product in missing {
+            if let Some(key) = node.install_published(&product, &mut agent, &traits, &self.catalogue) {
+                real.disk(&traits, "").prepare(&agent, &key);
+                real.prepared.insert((index, product));
+            }
+        }
         node.put_agent(agent);
     }
 

@@ -20,9 +20,14 @@ const BUCKET: &str = "packages";
 /// A trial with a bucket.
 fn trial(extra: &str) -> Trial {
     let mut trial = Trial::new(extra);
+    make_bucket(&mut trial);
+    trial
+}
+
+/// Makes the bucket that [`publish`] uses.
+pub(super) fn make_bucket(trial: &mut Trial) {
     let bucket = CreateBucketInput { bucket: BUCKET.into(), location_constraint: Some(REGION.into()) };
     trial.call(HUB, bucket).expect("made");
-    trial
 }
 
 fn zip(hash: &str, files: &[&str]) -> Content {
@@ -96,7 +101,7 @@ fn describe(
 }
 
 /// Publishes a version that works and waits until it is active.
-fn publish(trial: &mut Trial, name: &str, version: &str, hash: &str) {
+pub(super) fn publish(trial: &mut Trial, name: &str, version: &str, hash: &str) {
     put(trial, &format!("{version}/tool.zip"), zip(hash, &["install.sh", "uninstall.sh"]));
     match trial.call(HUB, creation(name, version, hash)) {
         Ok(_) => {}

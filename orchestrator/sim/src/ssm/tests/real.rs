@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use crate::agent::real::{Ended, Environment, Folder, ReadSeek, Scripts};
+use super::publishing::{make_bucket, publish};
+use crate::agent::real::{Bytes, Ended, Environment, Folder, ReadSeek, Scripts};
+use crate::content::Content;
 use crate::trial::{HUB, SPOKE, Trial, WORLD, script};
 
 /// What was asked for, and which exit code scripts end with.
@@ -70,6 +72,13 @@ impl Scripts for Clerk {
     }
 }
 
+/// Every content is the zip of one version.
+impl Bytes for Clerk {
+    fn open(&self, _: &Content) -> io::Result<Box<dyn ReadSeek>> {
+        Ok(Box::new(io::Cursor::new("1.0.0")))
+    }
+}
+
 /// The usual world, in which the Linux nodes' scripts are run.
 fn trial() -> (Trial, Clerk) {
     let text = WORLD.replace("platform: Linux,", "platform: Linux, scripts: real,");
@@ -90,6 +99,26 @@ fn what_a_node_has_from_the_start_is_on_its_disk_before_anything_else_happens() 
     let installed = format!("install.sh in 1.0.0 of {shared}");
     assert_eq!(clerk.taken(), ["unpack 1.0.0 into 1.0.0", &installed, "command hello --version"]);
     assert_eq!(trial.world.print_of(&node[0], "uptime").as_deref(), Some("really uptime\n"));
+}
+
+#[test]
+fn what_a_node_has_is_on_its_disk_as_soon_as_it_is_published() {
+    let text = WORLD
+        .replace("platform: Linux,", "platform: Linux, platform_name: Amazon Linux, scripts: real,")
+        .replace("hello: { 1.0.0: 1 }", "tool: { 1.0.0: 1 }")
+        + "published: [{ package: tool, version: 1.0.0 }]\n";
+    let (mut trial, clerk) = (Trial::of(&text), Clerk::default());
+    trial.world.run_scripts(Box::new(clerk.clone()));
+    trial.world.keep_bytes(Arc::new(clerk.clone()));
+    make_bucket(&mut trial);
+    let node = &trial.ids(HUB, "web")[0];
+    trial.world.print_of(node, "uptime");
+    assert_eq!(clerk.taken(), ["command uptime"], "nobody has published it");
+    publish(&mut trial, "tool", "1.0.0", "ab");
+    trial.world.print_of(node, "uptime");
+    assert_eq!(clerk.taken(), ["unpack 1.0.0 into 1.0.0", "install.sh in 1.0.0 of tool", "command uptime"]);
+    trial.world.print_of(node, "uptime");
+    assert_eq!(clerk.taken(), ["command uptime"], "once");
 }
 
 #[test]
