@@ -42,6 +42,11 @@ fn associations(stage: &Stage) -> Vec<Value> {
     ids.iter().map(described).collect()
 }
 
+/// Where the output of an association is kept.
+fn kept_in(association: &Value) -> Value {
+    association["OutputLocation"]["S3Location"].clone()
+}
+
 fn default_version(stage: &Stage) -> String {
     let described = stage.sim.ask_ssm("DescribeDocument", &json!({ "Name": "agent" }));
     described["Document"]["VersionName"].as_str().expect("a name").to_owned()
@@ -73,6 +78,26 @@ fn the_fleet_is_kept_on_the_version_that_passed() {
     assert!(stage.nodes().iter().all(|node| node.version.as_deref() == Some("1.0.0-1")));
     assert_eq!(default_version(&stage), "1.0.0-1");
     assert!(associations(&stage).is_empty(), "it would bring the nodes back to what was taken from them");
+}
+
+#[test]
+fn a_node_that_comes_after_the_rollout_is_brought_to_the_version() {
+    let later = "platform: Linux, troubles: [{ first: 1, registered_after_seconds: 86400 }],";
+    let world = one_site(6, HAVE_OLD, BREAKS, "").replace("platform: Linux,", later);
+    let stage = Stage::new(&world, SPEED);
+    let finish =
+        "  finish: { association: { schedule: rate(7 days), output: { bucket: outputs, prefix: kept } } }\n";
+    stage.write("plan.yaml", &one_site_plan(GOOD, "", finish));
+    stage.apply().ended_with(0);
+    let has =
+        |version: &str| stage.nodes().iter().filter(|node| node.version.as_deref() == Some(version)).count();
+    assert_eq!((has(GOOD), has("1.0.0-1")), (5, 1), "one has not come yet");
+    assert_eq!(
+        kept_in(&associations(&stage)[0]),
+        json!({ "OutputS3BucketName": "outputs", "OutputS3KeyPrefix": "kept" })
+    );
+    stage.sim.pass(86_400 + 1_800);
+    assert_eq!(has(GOOD), 6);
 }
 
 #[test]
@@ -110,11 +135,16 @@ fn what_is_taken_over_is_as_it_was_when_the_version_is_bad() {
 
 #[test]
 fn an_association_that_cannot_be_deleted_holds_the_end_with_a_sentence() {
-    let stage = stage(6, GOOD, "  dispatch: association\n");
+    let output = "  association: { output: { bucket: outputs, region: us-east-1 } }\n";
+    let stage = stage(6, GOOD, &format!("  dispatch: association\n{output}"));
     stage.sim.add_fault(&json!({ "deny": true, "operations": ["DeleteAssociation"] }));
     let held = stage.apply();
     assert_ne!(held.code, 0, "{}{}", held.stdout, held.stderr);
     stage.run(&["explain", "stuck"]).ended_with(0).says("DeleteAssociation");
+    for left in associations(&stage) {
+        let bucket = json!({ "OutputS3BucketName": "outputs", "OutputS3Region": "us-east-1" });
+        assert_eq!(kept_in(&left), bucket, "{left}");
+    }
     stage.sim.clear_faults();
     stage.run(&["resume", "agent"]);
     stage.apply().ended_with(0);
