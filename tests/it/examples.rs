@@ -84,9 +84,13 @@ fn the_smallest_example_rolls_out_in_the_smallest_world() {
 
 #[test]
 fn the_examples_of_the_agent_roll_out_in_three_accounts() {
-    for name in
-        ["datadog-agent.yaml", "two-regions-parallel.yaml", "windows-first-canary.yaml", "with-packs.yaml"]
-    {
+    for name in [
+        "datadog-agent.yaml",
+        "organization.yaml",
+        "two-regions-parallel.yaml",
+        "windows-first-canary.yaml",
+        "with-packs.yaml",
+    ] {
         rolls_out(&Stage::new(&smaller(&world("three-accounts.yaml")), SPEED), name);
     }
 }
