@@ -221,7 +221,9 @@ fn what_lint_refuses_is_published_only_by_whoever_says_so() {
         "  accept: [{ code: L0305, reason: tests }, { code: L0501, file: linux/tool.yaml, reason: tests }]\n";
     stage.write("package.yaml", &(RECIPE.replace("VERSION", "1.0.0-1") + accept));
     stage.run(&["package", "build", ".", "--out", "dist/1.0.0-1"]).ended_with(0);
-    publish(&stage, "1.0.0-1").ended_with(3).says("--accept CODE");
+    publish(&stage, "1.0.0-1")
+        .ended_with(3)
+        .says("--accept L0305 --accept L0501=tool-linux.zip/tool.yaml publishes it");
     assert!(stage.sim.calls("CreateDocument").is_empty());
     let mut accepted = publish_args("dist/1.0.0-1");
     accepted.extend(["--accept", "l0305", "--accept"]);

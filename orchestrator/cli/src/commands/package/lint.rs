@@ -9,6 +9,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
 use wavetrain_model::diagnostic::{Report, Severity};
+use wavetrain_model::recipe::is_of_one_file;
 use wavetrain_package::folder::{self, Package};
 use wavetrain_package::lint::lint;
 
@@ -67,19 +68,24 @@ pub fn must_be_publishable(context: &Context, path: &Path, accept: &[Accepted]) 
         show(context, report);
     }
     let errors: BTreeSet<(&str, &str)> = errors(&reports).collect();
-    let left: BTreeSet<&str> = errors
-        .iter()
-        .filter(|error| !accept.iter().any(|accepted| accepted.is_of(error, &errors)))
-        .map(|(_, code)| *code)
-        .collect();
+    let is_accepted = |error| accept.iter().any(|accepted| accepted.is_of(error, &errors));
+    let left: Vec<(&str, &str)> = errors.iter().filter(|error| !is_accepted(error)).copied().collect();
     if left.is_empty() {
         return Ok(());
     }
-    let left: Vec<&str> = left.into_iter().collect();
-    let what = format!("lint found {}; nothing was published", left.join(", "));
-    Err(Stop::new(Exit::InvalidFile, what).help(
-        "`wavetrain explain code L…` says why; --accept CODE publishes it all the same, --accept CODE=FILE in one file",
-    ))
+    let codes: BTreeSet<&str> = left.iter().map(|(_, code)| *code).collect();
+    let what = format!("lint found {}; nothing was published", Vec::from_iter(codes).join(", "));
+    // It is typed into a shell, and whoever made the package chose the names of its files.
+    let is_plain = |path: &str| path.chars().all(|it| it.is_ascii_alphanumeric() || "._-/".contains(it));
+    let flag = |(path, code): (&str, &str)| match is_of_one_file(code) {
+        true if is_plain(path) => format!("--accept {code}={path}"),
+        true => format!("--accept {code}=FILE"),
+        false => format!("--accept {code}"),
+    };
+    let flags: BTreeSet<String> = left.into_iter().map(flag).collect();
+    let flags = Vec::from_iter(flags).join(" ");
+    let help = format!("`wavetrain explain code L…` says why; {flags} publishes it all the same");
+    Err(Stop::new(Exit::InvalidFile, what).help(help))
 }
 
 /// Path and code of every error.
