@@ -183,6 +183,52 @@ fn one_version_of_two_builds_is_never_rolled_out() {
 }
 
 #[test]
+fn the_default_version_moves_everywhere_or_nowhere() {
+    let stage = stage();
+    publish(&stage, "1.0.0-1").ended_with(0);
+    build(&stage, "1.1.0-1", 10);
+    let everywhere = PLAN.replace("VERSION", "1.1.0-1");
+    stage.write("plan.yaml", &everywhere.replace(&REGIONS.join(", "), REGIONS[1]));
+    publish(&stage, "1.1.0-1").ended_with(0);
+    stage.write("plan.yaml", &everywhere);
+    let set = ["package", "set-default", "1.1.0-1", "--plan", "plan.yaml", "--yes"];
+    stage.run(&set).ended_with(7).says("3 of 4 sites failed").says("the default version stays");
+    // Another content under the same name in one Region: published there is nothing, and moved nothing anywhere.
+    build(&stage, "1.1.0-1", 11);
+    let mut args = publish_args("dist/1.1.0-1");
+    args.push("--default");
+    stage.run(&args).ended_with(7);
+    assert!(stage.sim.calls("UpdateDocumentDefaultVersion").is_empty());
+}
+
+#[test]
+fn what_a_stopped_rollout_left_behind_is_not_pruned() {
+    let breaks = "published: [{ package: tool, version: 1.1.0-1, behaviour: [{ install: fail, exit_code: 3 }] }, { package: tool }]";
+    let stage = Stage::new(&WORLD.replace("published: [{ package: tool }]", breaks), SPEED);
+    for version in ["1.0.0-1", "1.1.0-1", "1.2.0-1"] {
+        build(&stage, version, 10);
+        stage.write("plan.yaml", &PLAN.replace("VERSION", version));
+        publish(&stage, version).ended_with(0);
+        if version == "1.0.0-1" {
+            // Somebody else's doing: the state that prune looks at does not know of it.
+            stage.run(&[&["--state", "sqlite:elsewhere.db"][..], &APPLY].concat()).ended_with(0);
+        }
+        if version == "1.1.0-1" {
+            let plan = PLAN.replace("VERSION", version) + "  rollback: { on_fail: abort }\n";
+            stage.write("plan.yaml", &plan);
+            let aborted = stage.run(&APPLY);
+            assert_ne!(aborted.code, 0, "{}", aborted.stderr);
+        }
+    }
+    stage.run(&["package", "set-default", "1.2.0-1", "--plan", "plan.yaml", "--yes"]).ended_with(0);
+    let prune = ["package", "prune", "--keep", "0", "--plan", "plan.yaml", "--yes"];
+    stage.run(&prune).ended_with(0);
+    let versions = stage.run(&["package", "versions", "--plan", "plan.yaml"]).ended_with(0);
+    let versions = versions.says("1.0.0-1");
+    assert!(!versions.stdout.contains("1.1.0-1"), "nobody needs it: {}", versions.stdout);
+}
+
+#[test]
 fn what_a_finished_rollout_would_give_back_is_not_pruned() {
     let stage = stage();
     for version in ["1.0.0-1", "1.1.0-1", "1.2.0-1"] {

@@ -6,6 +6,7 @@ mod shelf;
 
 use shelf::{Death, HOMES, Shelf, home};
 use std::path::Path;
+use wavetrain_model::fleet::Site;
 use wavetrain_model::id::AccountId;
 use wavetrain_package::build::{Build, build};
 use wavetrain_package::folder;
@@ -47,7 +48,14 @@ async fn publish(shelf: &Shelf, release: &Release, is_default: bool) -> Result<V
     let publisher = Publisher::new(shelf, shelf, shelf, &|_, _| ());
     let mut all = Vec::new();
     for at in 0..HOMES {
-        all.push(publisher.publish(&home(at), release, is_default).await?);
+        all.push(publisher.publish(&home(at), release).await?);
+    }
+    if is_default {
+        let homes: Vec<_> = (0..HOMES).map(home).collect();
+        let sites: Vec<&Site> = homes.iter().map(|home| &home.site).collect();
+        for moved in publisher.set_default(&sites, "agent", release.version()).await {
+            moved?;
+        }
     }
     Ok(all)
 }
@@ -61,10 +69,10 @@ async fn a_version_is_made_shared_and_only_on_request_the_default() {
     assert!(done.iter().all(|done| done.is_new && done.uploaded > 2 * PART && done.shared == 45));
     let second = made(folder.path(), "1.1-1", 10);
     let done = publish(&shelf, &second, false).await.unwrap();
-    assert!(done.iter().all(|done| done.is_new && done.shared == 0 && !done.is_default_now));
+    assert!(done.iter().all(|done| done.is_new && done.shared == 0));
     assert_eq!(shelf.default_of(0), "1.0-1", "the first version is it by itself");
     let done = publish(&shelf, &second, true).await.unwrap();
-    assert!(done.iter().all(|done| !done.is_new && done.uploaded == 0 && done.is_default_now));
+    assert!(done.iter().all(|done| !done.is_new && done.uploaded == 0));
     assert_eq!(shelf.default_of(0), "1.1-1");
     let publisher = Publisher::new(&shelf, &shelf, &shelf, &|_, _| ());
     let homes: Vec<_> = (0..HOMES).map(home).collect();
@@ -133,7 +141,7 @@ async fn what_is_missing_or_different_somewhere_is_found() {
     let publisher = Publisher::new(&shelf, &shelf, &shelf, &|_, _| ());
     let mut homes: Vec<_> = (0..HOMES).map(home).collect();
     for (at, release) in [(0, &release), (1, &other), (2, &release)] {
-        publisher.publish(&homes[at], release, false).await.unwrap();
+        publisher.publish(&homes[at], release).await.unwrap();
     }
     homes[2].share_with.push(AccountId::from("999999999999"));
     let found: Vec<_> =

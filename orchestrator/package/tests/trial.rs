@@ -127,7 +127,8 @@ fn scripts_for_windows_are_run_where_powershell_is() {
         std::fs::write(dir.path().join("windows").join(script), format!("{says}{text}")).unwrap();
     }
     let program = dir.path().join("pwsh");
-    let text = "#!/bin/sh\n[ \"$1 $2 $3 $4\" = '-NoLogo -NoProfile -NonInteractive -File' ] || exit 8\nexec sh \"$5\"\n";
+    let text = "#!/bin/sh\n[ \"$1 $2 $3 $4\" = '-NoLogo -NoProfile -NonInteractive -Command' ] || exit 8\n\
+                script=${5#.\\\\}\nexec sh \"${script%; exit \\$LASTEXITCODE}\"\n";
     std::fs::write(&program, text).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use wavetrain_model::spec::InstallMode;
 
 pattern!(REBOOT_SH = r"\b(?:exit|return)\s+194\b");
-pattern!(REBOOT_PS1 = r"(?i)\bexit\s+\(?3010\b");
-pattern!(EXIT_PS1 = r"(?im)^[^#\n]*\bexit\s+[$(\d-]");
+pattern!(REBOOT_PS1 = r"(?i)\bexit(?:\s*\(\s*|\s+)3010\b");
+pattern!(EXIT_PS1 = r"(?im)^[^#\n]*\bexit(?:\s*[$(]|\s+[\d-])");
 pattern!(
     REMOVES = r"^\s*(?:sudo\s+)?(rm|rmdir|unlink|userdel|groupdel|rpm\s+(?:-e|--erase)|dpkg\s+(?:-r|-P|--remove|--purge)|systemctl\s+(?:stop|disable)|service\s+\S+\s+stop|kill|pkill|killall)\s+(.*)$"
 );

@@ -48,10 +48,16 @@ pub fn check(zip: &Zip<'_>, package: &Package, findings: &mut Findings) -> Resul
     for (name, entry) in &zip.contents.0 {
         let ending =
             zip.endings().find(|ending| name.strip_suffix(ending).is_some_and(|rest| rest.ends_with('.')));
-        let (Some(ending), false) = (ending, name.contains('/')) else { continue };
+        let Some(ending) = ending else { continue };
         let path = path_of(zip.name, name, entry);
         let Some(bytes) = zip.contents.read(name, SCRIPT_BYTES)? else { continue };
+        // What lies deeper is not run by the agent, but scripts that are may read it.
+        if name.contains('/') {
+            line_ends(&bytes, ending, &path, findings);
+            continue;
+        }
         encoding(&bytes, ending, &path, findings);
+        line_ends(&bytes, ending, &path, findings);
         if let Some(script) = zip.script(name)? {
             text(&script, ending, findings);
             variables(&script, package, findings);
@@ -70,7 +76,10 @@ fn encoding(bytes: &[u8], ending: &str, path: &str, findings: &mut Findings) {
         let message = "the script is not UTF-8 text".to_owned();
         findings.file(code::ENCODING, message, "save it as UTF-8", path);
     }
-    if let (true, Some(at)) = (is_shell, bytes.windows(2).position(|pair| pair == b"\r\n")) {
+}
+
+fn line_ends(bytes: &[u8], ending: &str, path: &str, findings: &mut Findings) {
+    if let (true, Some(at)) = (ending == "sh", bytes.windows(2).position(|pair| pair == b"\r\n")) {
         let line = bytes[..at].split(|byte| *byte == b'\n').count();
         let message = format!("line {line} ends in a carriage return");
         findings.file(code::CARRIAGE_RETURNS, message, "save it with line feeds only", path);

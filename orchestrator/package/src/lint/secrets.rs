@@ -63,7 +63,8 @@ pub fn check(zip: &Zip<'_>, findings: &mut Findings) -> Result<(), Error> {
             }
             continue;
         };
-        let Some(text) = text(bytes) else { continue };
+        let is_named_text = TEXTS.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending));
+        let Some(text) = text(bytes, is_named_text) else { continue };
         let text = text.replace('\r', "");
         let found = secrets(&text);
         let script = Script { path: path_of(zip.name, name, entry), text };
@@ -77,8 +78,9 @@ pub fn check(zip: &Zip<'_>, findings: &mut Findings) -> Result<(), Error> {
 const UNSEARCHED_HELP: &str =
     "look through it, and accept this for the file in package.yaml; or let the install fetch it";
 
-/// The text that bytes are, if they are one: UTF-8, or UTF-16 as Windows tools write it.
-fn text(bytes: Vec<u8>) -> Option<String> {
+/// The text that bytes are, if they are one: UTF-8, or UTF-16 as Windows tools write it; of what is called a text also another
+/// encoding, of which the letters of secrets are the same.
+fn text(bytes: Vec<u8>, is_named_text: bool) -> Option<String> {
     let wide = |pair: &[u8], is_little: bool| {
         let pair = [pair[0], pair[1]];
         if is_little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) }
@@ -93,6 +95,7 @@ fn text(bytes: Vec<u8>) -> Option<String> {
             let words: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| wide(pair, little)).collect();
             String::from_utf16(&words).ok()
         }
+        None if is_named_text => Some(String::from_utf8_lossy(&bytes).into_owned()),
         None => String::from_utf8(bytes).ok(),
     };
     text.filter(|text| !text.contains('\0'))
@@ -212,10 +215,12 @@ mod tests {
     #[test]
     fn texts_of_windows_tools_are_texts() {
         let wide: Vec<u8> = "\u{feff}token".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_eq!(text(wide).as_deref(), Some("token"));
-        assert_eq!(text(b"\xfe\xff\0t\0o".to_vec()).as_deref(), Some("to"));
-        assert_eq!(text(b"plain".to_vec()).as_deref(), Some("plain"));
-        assert_eq!(text(b"\0\x01\xff".to_vec()), None);
-        assert_eq!(text(b"\xff\xfe\0\xd8".to_vec()), None);
+        assert_eq!(text(wide, false).as_deref(), Some("token"));
+        assert_eq!(text(b"\xfe\xff\0t\0o".to_vec(), false).as_deref(), Some("to"));
+        assert_eq!(text(b"plain".to_vec(), false).as_deref(), Some("plain"));
+        assert_eq!(text(b"\0\x01\xff".to_vec(), false), None);
+        assert_eq!(text(b"\xff\xfe\0\xd8".to_vec(), false), None);
+        assert_eq!(text(b"caf\xe9: token".to_vec(), false), None);
+        assert_eq!(text(b"caf\xe9: token".to_vec(), true).as_deref(), Some("caf\u{fffd}: token"));
     }
 }

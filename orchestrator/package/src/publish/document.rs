@@ -3,11 +3,12 @@
 use super::upload::folder;
 use super::{Done, Error, Home, Publisher, Release, Step, is_passing};
 use crate::manifest::Manifest;
+use futures_util::future::join_all;
 use wavetrain_model::fleet::Site;
 use wavetrain_model::limit::VERSIONS_PER_PACKAGE;
 use wavetrain_model::time::Seconds;
 use wavetrain_ports::failure::{Class, Failure};
-use wavetrain_ports::registry::{Draft, Published};
+use wavetrain_ports::registry::{Draft, Listed, Published};
 
 /// How long Systems Manager may copy files. It has no limit of its own that is known.
 const PATIENCE: Seconds = Seconds(30 * 60);
@@ -130,14 +131,35 @@ impl Publisher<'_> {
         same_files(found, release)
     }
 
-    /// Moves the default version. Whether it was another before.
+    /// Moves the default version at all of these sites, or at none if it is not active at one of them: nodes install it at once
+    /// where an association asks for the default. Whether it was another before, by site.
     ///
     /// # Errors
     /// There is no such active version, or AWS did not do it.
-    pub async fn set_default(&self, site: &Site, package: &str, version: &str) -> Result<bool, Error> {
+    pub async fn set_default(
+        &self,
+        sites: &[&Site],
+        package: &str,
+        version: &str,
+    ) -> Vec<Result<bool, Error>> {
+        let active = join_all(sites.iter().map(|site| self.active(site, package, version))).await;
+        if active.iter().any(Result::is_err) {
+            return active.into_iter().map(|found| found.and(Err(Error::Withheld))).collect();
+        }
+        let moves = active
+            .into_iter()
+            .zip(sites)
+            .map(async |(line, site)| self.make_default(site, package, &line?).await);
+        join_all(moves).await
+    }
+
+    async fn active(&self, site: &Site, package: &str, version: &str) -> Result<Listed, Error> {
         let line = self.patiently(|| self.registry.describe(site, package, Some(version))).await?;
         let line = line.filter(|line| line.status == "Active");
-        let Some(line) = line else { return Err(Error::Missing { version: version.to_owned() }) };
+        line.ok_or_else(|| Error::Missing { version: version.to_owned() })
+    }
+
+    async fn make_default(&self, site: &Site, package: &str, line: &Listed) -> Result<bool, Error> {
         if line.is_default {
             return Ok(false);
         }

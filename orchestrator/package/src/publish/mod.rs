@@ -96,6 +96,9 @@ pub enum Error {
         /// Which.
         version: String,
     },
+    /// Nothing is wrong here, but elsewhere.
+    #[error("the default version stays: the new one is not active everywhere")]
+    Withheld,
     /// A file of the build cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
@@ -252,8 +255,6 @@ pub struct Done {
     pub uploaded: u64,
     /// Accounts that were added.
     pub shared: usize,
-    /// Whether it became the default version now.
-    pub is_default_now: bool,
 }
 
 /// Publishes to AWS through its ports.
@@ -282,16 +283,13 @@ impl<'p> Publisher<'p> {
         Self { registry, bucket, clock, watcher, slots: Semaphore::new(PARTS_AT_ONCE) }
     }
 
-    /// Makes the version at one home, shares it, and on request makes it the default. Homes may be published to at once.
+    /// Makes the version at one home and shares it. Homes may be published to at once.
     ///
     /// # Errors
     /// What was done stays; the same call goes on from there.
-    pub async fn publish(&self, home: &Home, release: &Release, is_default: bool) -> Result<Done, Error> {
+    pub async fn publish(&self, home: &Home, release: &Release) -> Result<Done, Error> {
         let mut done = self.make(home, release).await?;
         done.shared = self.share(&home.site, &release.package, &home.share_with).await?;
-        if is_default {
-            done.is_default_now = self.set_default(&home.site, &release.package, release.version()).await?;
-        }
         Ok(done)
     }
 

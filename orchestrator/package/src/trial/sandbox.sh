@@ -9,7 +9,18 @@ place() {
     mkdir -p "$1"
 }
 
-cd "$1"
+# A folder of the machine, to be read only: with what is mounted below it, each by itself.
+show() {
+    mount --rbind "$1" "$2"
+    while read -r _ _ _ _ at _; do
+        at=$(printf '%b' "$at")
+        case $at in
+        "$PWD/$2" | "$PWD/$2"/*) mount -o remount,bind,ro "$at" ;;
+        esac
+    done </proc/self/mountinfo
+}
+
+cd -P "$1"
 mount --bind root root
 cd root
 for part in usr bin sbin lib lib32 lib64 libx32; do
@@ -23,13 +34,11 @@ for part in usr bin sbin lib lib32 lib64 libx32; do
         (cd .. && mount -t overlay overlay -o lowerdir=/usr,upperdir=upper,workdir=work root/usr) 2>/dev/null; then
         continue
     fi
-    mount --rbind "/$part" "$part"
-    mount -o remount,bind,ro "$part"
+    show "/$part" "$part"
 done
 if [ -n "$4" ]; then
     place .shell
-    mount --rbind "$4" .shell
-    mount -o remount,bind,ro .shell
+    show "$4" .shell
 fi
 place dev
 place proc

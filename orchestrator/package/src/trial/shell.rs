@@ -47,8 +47,10 @@ impl Shell {
                 let name = program.file_name().filter(|_| self.home().is_some());
                 let program = name.map_or_else(|| program.clone(), |name| Path::new(PLACE).join(name));
                 let program = program.display().to_string();
-                let options = ["-NoLogo", "-NoProfile", "-NonInteractive", "-File", script];
-                std::iter::once(program).chain(options.map(str::to_owned)).collect()
+                // Not `-File`: it forgets the exit code of the last program that a script runs.
+                let command = format!(".\\{script}; exit $LASTEXITCODE");
+                let options = ["-NoLogo", "-NoProfile", "-NonInteractive", "-Command"].map(str::to_owned);
+                std::iter::once(program).chain(options).chain([command]).collect()
             }
         }
     }

@@ -109,6 +109,11 @@ pub const CASES: &[Case] = &[
     ),
     case("L0109", &[Build, Replace("manifest.json", "\"2.0\"", "\"1.0\"")], &[Build]),
     case("L0201", &[Write(INSTALL, "set -u\r\nexit 0\r\n")], &[Write("windows/install.ps1", "exit 0\r\n")]),
+    case(
+        "L0201",
+        &[Write("linux/lib/shared.sh", "set -u\r\n")],
+        &[Write("linux/lib/shared.txt", "set -u\r\n"), Write("linux/lib/latin.sh", "# plain\n")],
+    ),
     case("L0202", &[Write(INSTALL, "\u{feff}exit 0\n")], &[Write("windows/install.ps1", "\u{feff}exit 0\n")]),
     case(
         "L0203",
@@ -148,6 +153,16 @@ pub const CASES: &[Case] = &[
         "L0303",
         &[Write("windows/install.ps1", "# exit 1\nWrite-Output 'x'\n")],
         &[Write("windows/install.ps1", "exit $LASTEXITCODE\n")],
+    ),
+    case(
+        "L0303",
+        &[Write("windows/install.ps1", "Write-Output 'exits (1)'\n")],
+        &[Write("windows/install.ps1", "if (1) { exit(1) }\nexit(0)\n")],
+    ),
+    case(
+        "L0302",
+        &[Remove("windows/validate.ps1"), Write("windows/install.ps1", "exit(3010)\n")],
+        &[Remove("windows/validate.ps1"), Write("windows/install.ps1", "exit(301)\n")],
     ),
     case("L0304", &[IN_PLACE, Remove("windows/update.ps1")], &[IN_PLACE]),
     case(

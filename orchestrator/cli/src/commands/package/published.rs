@@ -16,9 +16,11 @@ use wavetrain_aws::Aws;
 use wavetrain_driver::log::package_key;
 use wavetrain_driver::survey;
 use wavetrain_model::fleet::Site;
+use wavetrain_model::id::NodeIndex;
 use wavetrain_model::limit::VERSIONS_PER_PACKAGE;
 use wavetrain_model::plan::{Before, Plan};
 use wavetrain_model::spec::Rollout;
+use wavetrain_model::state::{Node, Restoration, Touch};
 use wavetrain_package::build;
 use wavetrain_package::publish::prune::{self, CROWDED, Kept};
 use wavetrain_package::publish::verify::Finding;
@@ -99,6 +101,10 @@ impl Shelf {
         &self.spec.package.name
     }
 
+    fn sites(&self) -> Vec<&Site> {
+        self.homes.iter().map(|home| &home.site).collect()
+    }
+
     fn publisher<'p>(&'p self, watcher: &'p (dyn Fn(&Site, Step) + Sync)) -> Publisher<'p> {
         Publisher::new(self.aws.as_ref(), self.aws.as_ref(), self.time.clock.as_ref(), watcher)
     }
@@ -124,13 +130,20 @@ async fn publish(context: &Context, shelf: &Shelf, path: &Path, is_default: bool
         }
     };
     let publisher = shelf.publisher(&watcher);
-    let all = shelf.homes.iter().map(|home| publisher.publish(home, &release, is_default));
+    let all = shelf.homes.iter().map(|home| publisher.publish(home, &release));
     let results = join_all(all).await;
-    let rows = |result: &Result<Done, Error>| match result {
-        Ok(done) => {
+    let moved = if is_default && results.iter().all(Result::is_ok) {
+        publisher.set_default(&shelf.sites(), shelf.package(), release.version()).await
+    } else {
+        shelf.homes.iter().map(|_| Ok(false)).collect()
+    };
+    let results: Vec<Result<(Done, bool), Error>> =
+        results.into_iter().zip(moved).map(|(done, moved)| Ok((done?, moved?))).collect();
+    let rows = |result: &Result<(Done, bool), Error>| match result {
+        Ok((done, is_default_now)) => {
             let what = if done.is_new { "published" } else { "was there" };
             json!({ "outcome": what, "uploaded_bytes": done.uploaded, "accounts_added": done.shared,
-                "became_default": done.is_default_now })
+                "became_default": is_default_now })
         }
         Err(error) => json!({ "outcome": "failed", "error": chain(error) }),
     };
@@ -239,8 +252,10 @@ fn cell(value: &Value) -> String {
 
 /// The worst of what happened: what was done stays, and the same command goes on from there.
 fn ended<T>(shelf: &Shelf, results: &[Result<T, Error>]) -> Result<Exit, Stop> {
-    let Some(error) = results.iter().find_map(|result| result.as_ref().err()) else { return Ok(Exit::Done) };
-    let failed = results.iter().filter(|result| result.is_err()).count();
+    let errors = || results.iter().filter_map(|result| result.as_ref().err());
+    let is_cause = |error: &&Error| !matches!(error, Error::Withheld);
+    let Some(error) = errors().find(is_cause) else { return Ok(Exit::Done) };
+    let failed = errors().filter(is_cause).count();
     let mut stop = stop(error);
     stop.message = format!("{failed} of {} sites failed, the first: {}", shelf.homes.len(), stop.message);
     Err(stop)
@@ -264,7 +279,9 @@ fn stop(error: &Error) -> Stop {
         Error::TooManyAccounts { .. } => {
             (Exit::Refused, "publish with --copy: every account keeps its own then")
         }
-        Error::Missing { .. } => (Exit::Refused, "`wavetrain package versions` lists what is there"),
+        Error::Missing { .. } | Error::Withheld => {
+            (Exit::Refused, "`wavetrain package versions` lists what is there")
+        }
         Error::Unreadable { .. } => (Exit::Unexpected, ""),
         Error::Changed { .. } => (Exit::InvalidFile, "build it again"),
     };
@@ -323,9 +340,12 @@ async fn in_use(context: &Context, shelf: &Shelf) -> Result<Option<InUse>, Stop>
     let mut found = InUse { nodes: BTreeMap::new(), planned: BTreeSet::new() };
     let Some(store) = context.store_to_look_at()? else { return Ok(None) };
     let package = package_key(&shelf.spec.package);
-    for version in store.ledger(&package, None).await?.into_iter().filter_map(|row| row.version) {
+    let ledger = store.ledger(&package, None).await?;
+    for version in ledger.iter().filter_map(|row| row.version.clone()) {
         *found.nodes.entry(version).or_default() += 1;
     }
+    let verified: BTreeMap<_, _> =
+        ledger.iter().map(|row| ((&*row.account, &*row.region, &*row.node), row.at_ms)).collect();
     for rollout in store.list().await? {
         if rollout.summary.package != package {
             continue;
@@ -334,13 +354,25 @@ async fn in_use(context: &Context, shelf: &Shelf) -> Result<Option<InUse>, Stop>
         let (plan, state) = (&loaded.plan, &loaded.state);
         if rollout.summary.active {
             found.planned.extend(plan.versions.clone());
-        } else if found.nodes.contains_key(plan.version(Plan::TARGET)) {
-            // It can still be taken back, as long as nodes have what it brought.
-            let before = state.nodes.iter().filter_map(|node| match node.before {
-                Before::Version(version) => Some(plan.version(version).to_owned()),
-                Before::Absent | Before::Unknown => None,
-            });
-            found.planned.extend(before);
+            continue;
+        }
+        // It can still be taken back, as long as nodes have what it brought; and nodes that it left as nobody knows can still
+        // get their version back, unless one was found on them since.
+        let is_installed = found.nodes.contains_key(plan.version(Plan::TARGET));
+        let is_left = |index: NodeIndex, node: &Node| {
+            let site = &plan.sites[plan.site_of(index).at()].site;
+            let id = plan.nodes[index.at()].id.as_str();
+            let known = verified.get(&(site.account.as_str(), site.region.as_str(), id));
+            node.touch != Touch::No
+                && node.restoration != Restoration::Done
+                && known.is_none_or(|at| *at <= state.updated_at.0)
+        };
+        for (index, node) in plan.node_indices().zip(&state.nodes) {
+            if let Before::Version(version) = node.before
+                && (is_installed || is_left(index, node))
+            {
+                found.planned.insert(plan.version(version).to_owned());
+            }
         }
     }
     Ok(Some(found))
@@ -479,8 +511,7 @@ async fn set_default(context: &Context, shelf: &Shelf, version: &str, yes: bool)
         ))?;
     }
     let publisher = shelf.publisher(&|_, _| ());
-    let all = shelf.homes.iter().map(|home| publisher.set_default(&home.site, shelf.package(), version));
-    let results = join_all(all).await;
+    let results = publisher.set_default(&shelf.sites(), shelf.package(), version).await;
     let row = |result: &Result<bool, Error>| match result {
         Ok(true) => json!({ "outcome": "is the default version now" }),
         Ok(false) => json!({ "outcome": "was the default version already" }),
@@ -491,6 +522,19 @@ async fn set_default(context: &Context, shelf: &Shelf, version: &str, yes: bool)
     ended(shelf, &results)
 }
 
+/// Versions that must stay, whatever their age.
+async fn needed(context: &Context, shelf: &Shelf, without_state: bool) -> Result<BTreeSet<String>, Stop> {
+    match in_use(context, shelf).await? {
+        Some(in_use) => Ok(in_use.nodes.into_keys().chain(in_use.planned).collect()),
+        None if without_state => Ok(BTreeSet::new()),
+        None => {
+            let what = "there is no state file: nobody knows which versions nodes have";
+            Err(Stop::new(Exit::Refused, what)
+                .help("name it with --state; --without-state prunes by age alone"))
+        }
+    }
+}
+
 async fn prune(
     context: &Context,
     shelf: &Shelf,
@@ -498,18 +542,7 @@ async fn prune(
     yes: bool,
     without_state: bool,
 ) -> Result<Exit, Stop> {
-    let (listed, in_use) = (listed(shelf).await?, in_use(context, shelf).await?);
-    let needed: BTreeSet<String> = match in_use {
-        Some(in_use) => in_use.nodes.into_keys().chain(in_use.planned).collect(),
-        None if without_state => BTreeSet::new(),
-        None => {
-            return Err(Stop::new(
-                Exit::Refused,
-                "there is no state file: nobody knows which versions nodes have",
-            )
-            .help("name it with --state; --without-state prunes by age alone"));
-        }
-    };
+    let (listed, needed) = (listed(shelf).await?, needed(context, shelf, without_state).await?);
     let mut rows = Vec::new();
     let mut doomed = Vec::new();
     for (home, lines) in shelf.homes.iter().zip(&listed) {
@@ -533,6 +566,9 @@ async fn prune(
         context.console.note("nothing to delete");
     } else if !yes {
         context.console.confirm(&format!("delete {} versions?", doomed.len()))?;
+        // Nobody waits with a rollout until somebody has answered.
+        let by_now = self::needed(context, shelf, without_state).await?;
+        doomed.retain(|(_, version)| !by_now.contains(version));
     }
     for (home, version) in &doomed {
         shelf.aws.delete(&home.site, shelf.package(), Some(version)).await?;

@@ -1,6 +1,7 @@
 //! The bytes of objects, on disk: the world knows their names, sizes and hashes only, so that an object of a gigabyte
 //! costs it nothing.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -55,12 +56,14 @@ impl Spool {
 
     /// Removes the files in the folder that have no known name.
     fn remove_unknown(&self, folder: &std::path::Path) {
-        let known: Vec<Arc<str>> = {
+        // In this order: what somebody makes meanwhile is not listed.
+        let listed: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
+        let known: BTreeSet<Arc<str>> = {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.names.iter().filter_map(Weak::upgrade).collect()
         };
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            if !known.iter().any(|name| entry.file_name().to_str() == Some(name)) {
+        for entry in listed {
+            if !entry.file_name().to_str().is_some_and(|name| known.contains(name)) {
                 // What cannot be removed now goes with the folder.
                 let _ = std::fs::remove_file(entry.path());
             }
