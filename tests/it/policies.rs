@@ -116,6 +116,15 @@ fn the_publisher_policy_allows_exactly_what_is_called() {
     assert_eq!(allowed("publisher"), called);
 }
 
+/// A copy is shared with nobody.
+#[test]
+fn the_copier_policy_allows_what_is_called_but_for_sharing() {
+    let sharing = ["ssm:DescribeDocumentPermission", "ssm:ModifyDocumentPermission"];
+    let mut called = called(Who::Publisher);
+    called.retain(|action| !sharing.contains(&action.as_str()));
+    assert_eq!(allowed("copier"), called);
+}
+
 #[test]
 fn the_hub_policy_allows_to_find_accounts() {
     let called = called(Who::Caller);

@@ -202,6 +202,45 @@ fn the_default_version_moves_everywhere_or_nowhere() {
 }
 
 #[test]
+fn copies_in_every_account_are_what_a_rollout_installs() {
+    let buckets = REGIONS.iter().flat_map(|region| {
+        ["111122223333", "444455556666", "777788889999"].map(|account| {
+            format!("  - {{ name: packages-{account}-{region}, region: {region}, owner: \"{account}\" }}\n")
+        })
+    });
+    let (world, _) = WORLD.split_once("buckets:").expect("it has some");
+    let stage = Stage::new(&format!("{world}buckets:\n{}", buckets.collect::<String>()), SPEED);
+    let finish = "  finish: { default_version: yes }\n";
+    let plan = |version: &str| {
+        let copied = PLAN.replace("VERSION, probe", "VERSION, copies: yes, probe") + finish;
+        stage.write("plan.yaml", &copied.replace("VERSION", version));
+    };
+    for version in ["1.0.0-1", "1.1.0-1"] {
+        build(&stage, version, 100);
+        plan(version);
+        let dist = format!("dist/{version}");
+        let mut args = publish_args(&dist);
+        args[6] = "packages-{account}-{region}";
+        assert_eq!(outcomes(&stage.run(&args).ended_with(0)), ["published"; 12]);
+        stage.run(&["package", "verify", "--plan", "plan.yaml"]).ended_with(0);
+        stage.run(&APPLY).ended_with(0);
+        assert!(stage.nodes().iter().all(|node| node.version.as_deref() == Some(version)));
+    }
+    assert!(stage.sim.calls("ModifyDocumentPermission").is_empty(), "nothing is shared");
+    let versions = ["package", "versions", "--plan", "plan.yaml", "--output", "json"];
+    let versions = stage.run(&versions).ended_with(0).json();
+    let rows = versions["versions"].as_array().expect("a list").iter();
+    assert_eq!(
+        rows.filter(|row| row["version"] == "1.1.0-1" && row["default"] == true).count(),
+        12,
+        "{versions}"
+    );
+    stage.run(&["rollback", "tool", "--reason", "second thoughts"]);
+    stage.run(&APPLY).ended_with(5);
+    assert!(stage.nodes().iter().all(|node| node.version.as_deref() == Some("1.0.0-1")));
+}
+
+#[test]
 fn what_a_stopped_rollout_left_behind_is_not_pruned() {
     let breaks = "published: [{ package: tool, version: 1.1.0-1, behaviour: [{ install: fail, exit_code: 3 }] }, { package: tool }]";
     let stage = Stage::new(&WORLD.replace("published: [{ package: tool }]", breaks), SPEED);

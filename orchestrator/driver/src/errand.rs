@@ -156,7 +156,7 @@ impl Hands {
     }
 
     async fn owner_of(&self, site: &Site) -> Result<Site, Failure> {
-        let owner = &self.plan.spec.package.owner;
+        let owner = self.plan.spec.package.owner_for(&site.account);
         if site.account == *owner {
             return Ok(site.clone());
         }

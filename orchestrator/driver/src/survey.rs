@@ -92,7 +92,8 @@ async fn ask(
     // One after the other: a role that cannot be assumed should be refused once, not three times.
     cloud.check_documents(site, &documents(package)).await?;
     let look_into_files = package.install == InstallMode::InPlace;
-    let mut view = cloud.package(site, &package.name, &package.owner, wanted, look_into_files).await?;
+    let owner = package.owner_for(&site.account);
+    let mut view = cloud.package(site, &package.name, owner, wanted, look_into_files).await?;
     let mut found = associations::of_package(cloud, site, package).await?;
     let all = associations::questions(questions, found.as_deref().unwrap_or_default());
     let mut nodes = cloud.nodes(site, index, &all).await?;

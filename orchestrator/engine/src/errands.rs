@@ -2,7 +2,7 @@
 //!
 //! Level-triggered: what is outstanding follows from the state alone, and every errand may be repeated.
 
-use crate::decide::wave::sites_of_regions;
+use crate::decide::wave::sites_of_documents;
 use wavetrain_model::hold::Kind;
 use wavetrain_model::id::SiteIndex;
 use wavetrain_model::intent::{Action, Errand};
@@ -55,7 +55,7 @@ fn removals(state: &State) -> Vec<(SiteIndex, Errand)> {
 fn finish(plan: &Plan) -> Vec<(SiteIndex, Errand)> {
     let mut wanted = Vec::new();
     if plan.spec.finish.default_version {
-        wanted.extend(sites_of_regions(plan).into_iter().map(|site| (site, Errand::MakeDefault)));
+        wanted.extend(sites_of_documents(plan).into_iter().map(|site| (site, Errand::MakeDefault)));
     }
     if plan.spec.finish.association.is_some() {
         wanted.extend((0..plan.sites.len() as u32).map(|site| (SiteIndex(site), Errand::Keep)));

@@ -178,9 +178,19 @@ pub struct Package {
     pub arguments: BTreeMap<String, String>,
     /// How the product's version is read on a node.
     pub probe: Option<Probe>,
+    /// Whether every account has a document of its own, instead of sharing the owner's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copies: bool,
     /// Whether one VersionName may stand for other content from site to site.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_differing_contents: bool,
+}
+
+impl Package {
+    /// The account whose document the nodes of an account install.
+    pub fn owner_for<'a>(&'a self, account: &'a AccountId) -> &'a AccountId {
+        if self.copies { account } else { &self.owner }
+    }
 }
 
 /// `installationType` of `AWS-ConfigureAWSPackage`.

@@ -12,7 +12,8 @@ pub struct Homes {
     /// Plan file: its package, the account that owns it, and the accounts and Regions that install it.
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
-    /// Every account of the plan keeps a copy of its own, instead of the owner sharing one.
+    /// Every account of the plan keeps a copy of its own, instead of the owner sharing one. The same as `package: { copies: yes }` in
+    /// the plan, without which rollouts do not use them.
     #[arg(long)]
     pub copy: bool,
     /// Role in the owner's account; the caller's own credentials unless given. Copies use the plan's role.

@@ -346,6 +346,7 @@ pub mod tests {
                 install: spec::InstallMode::Reinstall,
                 arguments: BTreeMap::new(),
                 probe: None,
+                copies: false,
                 allow_differing_contents: false,
             },
             fleet: spec::Fleet {

@@ -184,6 +184,7 @@ fn spec() -> spec::Rollout {
             install: spec::InstallMode::Reinstall,
             arguments: BTreeMap::new(),
             probe: Some(spec::Probe { linux: Some("agent version".to_owned()), windows: None, expect: None }),
+            copies: false,
             allow_differing_contents: false,
         },
         fleet: spec::Fleet {

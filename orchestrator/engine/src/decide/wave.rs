@@ -360,8 +360,12 @@ pub(crate) fn sites(plan: &Plan, wave: WaveIndex) -> Vec<SiteIndex> {
     batches.map(|batch| plan.batches[batch.at()].site).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// One site for each Region, in which the package's document is spoken of: the owner's, where it is among the sites.
-pub(crate) fn sites_of_regions(plan: &Plan) -> Vec<SiteIndex> {
+/// One site for each document of the package: each Region has one, spoken of in the owner's site, where that is among the sites; and
+/// where every account has a copy, each site.
+pub(crate) fn sites_of_documents(plan: &Plan) -> Vec<SiteIndex> {
+    if plan.spec.package.copies {
+        return (0..plan.sites.len() as u32).map(SiteIndex).collect();
+    }
     let mut chosen: BTreeMap<&Region, SiteIndex> = BTreeMap::new();
     for (at, planned) in plan.sites.iter().enumerate() {
         let site = SiteIndex(at as u32);

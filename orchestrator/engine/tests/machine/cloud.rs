@@ -298,6 +298,7 @@ fn spec_of(waves: usize) -> spec::Rollout {
                 windows: Some("tool version".to_owned()),
                 expect: None,
             }),
+            copies: false,
             allow_differing_contents: false,
         },
         fleet: spec::Fleet {

@@ -54,6 +54,7 @@ pub(crate) fn rollout(waves: Vec<Wave>) -> Rollout {
             install: InstallMode::Reinstall,
             arguments: BTreeMap::new(),
             probe: None,
+            copies: false,
             allow_differing_contents: false,
         },
         fleet: Fleet {

@@ -49,6 +49,7 @@ pub fn check(written: Option<Placed<file::Package>>, problems: &mut Problems) ->
         install: written.install.value.0,
         arguments: arguments.unwrap_or_default(),
         probe,
+        copies: written.copies.value.0,
         allow_differing_contents: written.allow_differing_contents.value.0,
     };
     Some(CheckedPackage { value, name_span })
@@ -128,7 +129,7 @@ fn probe(Placed { value: written, span }: Placed<file::Probe>, problems: &mut Pr
 /// Whether every account of the fleet can name the package.
 pub fn fits_fleet(package: &CheckedPackage, fleet: &CheckedFleet, problems: &mut Problems) {
     let CheckedPackage { value: package, name_span } = package;
-    let is_shared = fleet.value.accounts.iter().any(|account| *account != package.owner);
+    let is_shared = fleet.value.accounts.iter().any(|account| account != package.owner_for(account));
     let arn_length = |region: &str| {
         format!("arn:{}:ssm:{region}:{}:document/{}", fleet.partition, package.owner, package.name).len()
     };

@@ -127,6 +127,8 @@ shape! {
         optional arguments "arguments": Table<Text<ArgumentKey>, Text<ArgumentValue>, 0, 100>;
         /// Commands that print the installed product's version: the only proof of what is on a node.
         optional probe "probe": Probe;
+        /// Whether every account has a document of its own, as `package publish --copy` makes them, instead of sharing the owner's.
+        defaulted copies "copies": Switch = "no";
         /// Whether the version may be made of other files from site to site, as when each Region builds its own.
         defaulted allow_differing_contents "allow_differing_contents": Switch = "no";
     }

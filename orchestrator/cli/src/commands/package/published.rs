@@ -74,15 +74,29 @@ impl Shelf {
         let spec = files::checked(context, &asked.plan, &[], time.now())?.rollout;
         let aws = planning::aws("wavetrain-package", &time).await?;
         let spec = planning::resolved(context, spec, aws.as_ref()).await?;
+        let are_copies = asked.copy || spec.package.copies;
+        if are_copies && asked.role.is_some() {
+            return Err(Stop::new(Exit::Usage, "copies are made with the role of the plan, not with --role"));
+        }
+        if are_copies && !spec.package.copies {
+            context.console.note(
+                "rollouts of this plan install the owner's document: they use copies with `package: { copies: yes }`",
+            );
+        }
         let home = |site: Site, share_with| Home {
             bucket: bucket
                 .replace("{account}", site.account.as_str())
                 .replace("{region}", site.region.as_str()),
-            prefix: prefix.to_owned(),
+            // Accounts that use one bucket must not finish, or abort, each other's uploads.
+            prefix: match (are_copies, prefix) {
+                (false, _) => prefix.to_owned(),
+                (true, "") => site.account.to_string(),
+                (true, _) => format!("{prefix}/{}", site.account),
+            },
             share_with,
             site,
         };
-        let homes = if asked.copy {
+        let homes = if are_copies {
             survey::sites(&spec.fleet).into_iter().map(|site| home(site, Vec::new())).collect()
         } else {
             let owner = |region| Site {
